@@ -1,0 +1,1 @@
+"""Antiphon: Open WebUI's live layer in Python."""

@@ -1,0 +1,1 @@
+"""The live client: connection, stores, handlers, catch-up, outbox."""

@@ -1,0 +1,1 @@
+"""The protocol's other end: REST, rooms, model runs, storage."""

@@ -1,0 +1,1 @@
+"""The page: views in Python, patches over one stream."""

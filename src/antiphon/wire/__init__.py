@@ -1,0 +1,1 @@
+"""What travels: typed events and REST bodies. No I/O, no state."""
