@@ -1,0 +1,49 @@
+"""What the page needs to know before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """The page's settings; every duration is in seconds.
+
+    The durations are fields so that a test can shorten them; each default carries its reason.
+    """
+
+    server_url: str
+    """Where the server answers, seen from this process: ``http://127.0.0.1:8400``."""
+
+    data_dir: Path
+    """The folder that keeps the signed-in sessions (``page.sqlite3``, mode 600)."""
+
+    product: str = "Antiphon"
+
+    session_days: int = 30
+    """How long a sign-in lasts without a visit; the server's own token may end it earlier."""
+
+    alive_every: float = 10.0
+    """A stream says that it is alive this often, so that the browser's 25 s of silence mean a lost link."""
+
+    stream_lost_after: float = 30.0
+    """A stream whose browser has acknowledged nothing for this long gives up its subscriptions."""
+
+    client_idle: float = 600.0
+    """A person's client closes this long after the last stream, once nothing waits to be sent."""
+
+    first_paint_within: float = 3.0
+    """How long a page waits for the server before it is sent as a shell that comes alive by itself."""
+
+    send_within: float = 10.0
+    """How long a post waits for its confirmation before the browser is told to keep it and ask again."""
+
+    drain_within: float = 1.0
+    """How long a stopping page gives its streams and clients to close."""
+
+    stream_limit: int = 256
+    """How many events a stream may owe its browser before they collapse into one full render."""
+
+    frame: float = 0.05
+    """The shortest time between two renders of a streaming answer: 20 frames per second."""
