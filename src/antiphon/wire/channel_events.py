@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Generic
 
 from .accounts import UserName
-from .base import OURS, Envelope, L, Nothing, P, Since, WireModel
-from .channels import ChannelMute, ChannelRecord, Message, PostedMessage, ReactedMessage, ReadMark
+from .base import OURS, Envelope, L, Nothing, P, Since
+from .channels import ChannelMute, ChannelRecord, Message, PostedMessage, ReactedMessage, ReadMark, TypingFlag
 
 
 class ChannelEnvelope(Envelope[P], Generic[P]):
@@ -54,12 +54,6 @@ class ReactionRemoved(ChannelEnvelope[ReactedMessage]):
     """Somebody took a reaction back; `user` of the envelope is that person."""
 
     TYPES: ClassVar[tuple[str, ...]] = ("message:reaction:remove",)
-
-
-class TypingFlag(WireModel):
-    """Whether somebody is typing."""
-
-    typing: bool
 
 
 class ChannelTyping(ChannelEnvelope[TypingFlag]):

@@ -200,3 +200,9 @@ class ReadMark(WireModel):
     """Payload of our channel:read: how far a person has read, in unix nanoseconds."""
 
     last_read_at: Annotated[int, OURS]
+
+
+class TypingFlag(WireModel):
+    """Whether somebody is typing."""
+
+    typing: bool
