@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
@@ -99,7 +99,6 @@ class NoPayload(WireModel):
 
 
 Nothing = NoPayload | None
-Payload = Annotated[JsonObject, "a payload that is used as it is"]
 
 
 @dataclass(frozen=True, slots=True)
