@@ -1,0 +1,1 @@
+"""The tables, one module per subject, all on one `MetaData` (`tables.base`)."""
