@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from .base import JsonObject, L, WireModel
 
 
 class UserName(WireModel):
-    """A person as events and messages name them: `{id, name, role}`; viewers of a shared chat come without role."""
+    """A person as events and messages name them: `{id, name, role}`; viewers of a shared chat come without
+    role.
+    """
 
     id: str
     name: str
@@ -48,12 +52,12 @@ class SignedOut(WireModel):
 class Permissions(WireModel):
     """What a person may do, by area; open, because each release adds areas and switches."""
 
-    workspace: dict[str, bool] = {}
-    sharing: dict[str, bool] = {}
-    access_grants: Annotated[dict[str, bool], L] = {}
-    chat: dict[str, bool] = {}
-    features: dict[str, bool] = {}
-    settings: Annotated[dict[str, bool], L] = {}
+    workspace: dict[str, bool] = Field(default_factory=dict)
+    sharing: dict[str, bool] = Field(default_factory=dict)
+    access_grants: Annotated[dict[str, bool], L] = Field(default_factory=dict)
+    chat: dict[str, bool] = Field(default_factory=dict)
+    features: dict[str, bool] = Field(default_factory=dict)
+    settings: Annotated[dict[str, bool], L] = Field(default_factory=dict)
 
     def allows(self, area: str, switch: str, default: bool = True) -> bool:
         """Tell whether `area.switch` is on; what the server does not mention is `default`."""
@@ -85,7 +89,9 @@ class SessionUser(WireModel):
 
 
 class UserEntry(WireModel):
-    """A person in a list: pickers, members of a channel, people of a direct conversation. Times in unix seconds."""
+    """A person in a list: pickers, members of a channel, people of a direct conversation. Times in unix
+    seconds.
+    """
 
     id: str
     name: str
@@ -118,7 +124,7 @@ class UserActive(WireModel):
 class UserSettings(WireModel):
     """GET /api/v1/users/user/settings (which may also answer null) and the body that updates them."""
 
-    ui: JsonObject = {}
+    ui: JsonObject = Field(default_factory=dict)
 
 
 class AdminConfig(WireModel):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
 JsonObject = dict[str, Any]
-"""A JSON object whose keys we do not fix: plug-ins, providers and later releases put into it what they like."""
+"""A JSON object whose keys we do not fix: plug-ins, providers and later releases put into it what they
+like.
+"""
 
 Number = StrictInt | StrictFloat
 """A JSON number that is written back as it came: 1 stays 1 and 1.0 stays 1.0."""
@@ -29,7 +31,8 @@ OURS = Since("antiphon")
 class WireModel(BaseModel):
     """A JSON object that keeps its unknown keys and writes back exactly the keys that came.
 
-    Types are strict: a number in a string's place is an error, never a guess. Instances are frozen; use `model_copy`.
+    Types are strict: a number in a string's place is an error, never a guess. Instances are frozen; use
+    `model_copy`.
     """
 
     model_config = ConfigDict(
@@ -41,12 +44,15 @@ class WireModel(BaseModel):
     )
 
     def dump(self) -> dict[str, Any]:
-        """Give the object as it travels: keys by their wire names, only those that were set, unknown ones kept."""
+        """Give the object as it travels: keys by their wire names, only those that were set, unknown ones
+        kept.
+        """
         return self.model_dump(by_alias=True, exclude_unset=True)
 
     @classmethod
-    def load(cls, value: object) -> Any:
-        """Read a value that came from outside; only wire names count, so that nothing changes its key on the way.
+    def load(cls, value: object) -> Self:
+        """Read a value that came from outside; only wire names count, so that nothing changes its key on
+        the way.
 
         Raises `pydantic.ValidationError`.
         """
@@ -116,7 +122,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """An event of a known name whose payload is not what the protocol says; `reason` tells where, in words."""
+    """An event of a known name whose payload is not what the protocol says; `reason` tells where."""
 
     name: str
     type: str

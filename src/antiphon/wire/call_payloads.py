@@ -1,4 +1,6 @@
-"""What calls carry in `data.data`: events for which the server waits for an answer (a Socket.IO acknowledgement)."""
+"""What calls carry in `data.data`: events for which the server waits for an answer (a Socket.IO
+acknowledgement).
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,9 @@ class ToolCallRequest(WireModel):
 
 
 class DirectCompletionRequest(WireModel):
-    """A completion that the person's side fetches from their own provider and streams back on event name `channel`."""
+    """A completion that the person's side fetches from their own provider and streams back on event name
+    `channel`.
+    """
 
     session_id: str
     channel: str

@@ -10,7 +10,9 @@ from .channels import ChannelMute, ChannelRecord, Message, PostedMessage, Reacte
 
 
 class ChannelEnvelope(Envelope[P], Generic[P]):
-    """`{channel_id, message_id, data, user, channel}`; a model's edits (0.12.4) come without user and channel."""
+    """`{channel_id, message_id, data, user, channel}`; a model's edits (0.12.4) come without user and
+    channel.
+    """
 
     NAME: ClassVar[str] = "events:channel"
 
@@ -27,7 +29,9 @@ class MessageCreated(ChannelEnvelope[PostedMessage]):
 
 
 class MessageUpdated(ChannelEnvelope[Message]):
-    """A message was edited; in 0.12.4 also pinned, unpinned, or written further by a model (at most each 150 ms)."""
+    """A message was edited; in 0.12.4 also pinned, unpinned, or written further by a model (at most each
+    150 ms).
+    """
 
     TYPES: ClassVar[tuple[str, ...]] = ("message:update",)
 
@@ -57,7 +61,9 @@ class ReactionRemoved(ChannelEnvelope[ReactedMessage]):
 
 
 class ChannelTyping(ChannelEnvelope[TypingFlag]):
-    """Somebody types; `message_id` is the thread's root, or null in the channel itself. The sender gets it too."""
+    """Somebody types; `message_id` is the thread's root, or null in the channel itself. The sender gets it
+    too.
+    """
 
     TYPES: ClassVar[tuple[str, ...]] = ("typing",)
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
 from .accounts import UserEntry, UserName
 from .base import OURS, JsonObject, L, S, WireModel
 
 
 class AccessGrant(WireModel):
-    """Who may read or write a resource; principal_id "*" is everybody. Brought by 0.12.4; created_at in unix seconds."""
+    """Who may read or write a resource; principal_id "*" is everybody. Brought by 0.12.4; created_at in
+    unix seconds.
+    """
 
     id: str | None = None
     resource_type: str | None = None
@@ -23,7 +27,8 @@ class AccessGrant(WireModel):
 class ChannelRecord(WireModel):
     """A channel as stored and as it rides on channel events.
 
-    `type` is null or "" (standard), "group" or "dm". 0.6.41 has `access_control` (null = public), 0.12.4 `access_grants`.
+    `type` is null or "" (standard), "group" or "dm". 0.6.41 has `access_control` (null = public), 0.12.4
+    `access_grants`.
     """
 
     id: str
@@ -105,8 +110,8 @@ class ChannelMute(WireModel):
 class MembersForm(WireModel):
     """Body of POST /api/v1/channels/{id}/update/members/add and /remove."""
 
-    user_ids: list[str] = []
-    group_ids: list[str] = []
+    user_ids: list[str] = Field(default_factory=list)
+    group_ids: list[str] = Field(default_factory=list)
 
 
 class ReactionUser(WireModel):
@@ -127,8 +132,9 @@ class Reaction(WireModel):
 class Message(WireModel):
     """A message of a channel, in events and in pages.
 
-    `reply_to_message` holds one level only. `data` is an object, null, or (0.12.4, in lists and quotes) a boolean that
-    says whether there is an object to fetch. The answer of a post lacks user, reactions and counters.
+    `reply_to_message` holds one level only. `data` is an object, null, or (0.12.4, in lists and quotes) a
+    boolean that says whether there is an object to fetch. The answer of a post lacks user, reactions and
+    counters.
     """
 
     id: str
@@ -149,7 +155,7 @@ class Message(WireModel):
     reply_to_message: Message | None = None
     latest_reply_at: int | None = None
     reply_count: int = 0
-    reactions: list[Reaction] = []
+    reactions: list[Reaction] = Field(default_factory=list)
     etag: Annotated[str | None, L] = None
 
 

@@ -1,6 +1,7 @@
 """Events under the name `events`: a person's chats, and the calls a server makes to one of their sessions.
 
-They go to room `user:{id}` (every window of the person), shared ones also to `chat:{id}`, calls to one session.
+They go to room `user:{id}` (every window of the person), shared ones also to `chat:{id}`, calls to one
+session.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ class StatusUpdate(WireModel):
 class CompletionUpdate(CompletionChunk):
     """A chat:completion: any mix of these.
 
-    0.6.41 streams `content`, the whole text so far, between raw provider chunks (`choices`); 0.12.4 sends `output`
-    items, which outrank the content. `done` ends the answer.
+    0.6.41 streams `content`, the whole text so far, between raw provider chunks (`choices`); 0.12.4 sends
+    `output` items, which outrank the content. `done` ends the answer.
     """
 
     content: str | None = None
@@ -114,7 +114,9 @@ class OutletMessages(WireModel):
 
 
 class SourceItem(WireModel):
-    """A source of the answer (`source`, `document`, `metadata`), or, with type "code_execution", a run shown by `id`."""
+    """A source of the answer (`source`, `document`, `metadata`), or, with type "code_execution", a run
+    shown by `id`.
+    """
 
     type: str | None = None
     id: str | None = None

@@ -16,7 +16,7 @@ class ChatMessage(WireModel):
 
     id: str
     parent_id: str | None = Field(default=None, alias="parentId")
-    children_ids: list[str] = Field(default=[], alias="childrenIds")
+    children_ids: list[str] = Field(default_factory=list, alias="childrenIds")
     role: str
     content: str = ""
     timestamp: Number | None = None
@@ -45,7 +45,7 @@ class ChatMessage(WireModel):
 class History(WireModel):
     """All turns of a chat by id; `current_id` is the last one of the branch on screen."""
 
-    messages: dict[str, ChatMessage] = {}
+    messages: dict[str, ChatMessage] = Field(default_factory=dict)
     current_id: str | None = Field(default=None, alias="currentId")
 
 

@@ -11,11 +11,13 @@ from .responses import CompletionChunk
 
 
 class UserMessage(WireModel):
-    """The question, as the caller wants it stored (0.12.4): the server makes the chat and the turns from it."""
+    """The question, as the caller wants it stored (0.12.4): the server makes the chat and the turns from
+    it.
+    """
 
     id: str
     parent_id: str | None = Field(default=None, alias="parentId")
-    children_ids: list[str] = Field(default=[], alias="childrenIds")
+    children_ids: list[str] = Field(default_factory=list, alias="childrenIds")
     role: str = "user"
     content: str
     timestamp: Number | None = None
@@ -26,9 +28,10 @@ class UserMessage(WireModel):
 class CompletionForm(WireModel):
     """Body of POST /api/chat/completions.
 
-    With `session_id` and `id` (the answer's message id) the answer travels as events; without `session_id` it is a
-    plain OpenAI stream or body. Without `chat_id` and with `parent_id` null 0.12.4 makes the chat from `user_message`.
-    `parent_id` names the message that the question answers in 0.12.4, the question itself in 0.6.41.
+    With `session_id` and `id` (the answer's message id) the answer travels as events; without `session_id`
+    it is a plain OpenAI stream or body. Without `chat_id` and with `parent_id` null 0.12.4 makes the chat
+    from `user_message`. `parent_id` names the message that the question answers in 0.12.4, the question
+    itself in 0.6.41.
     """
 
     model: str

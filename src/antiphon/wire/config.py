@@ -42,7 +42,9 @@ class Features(WireModel):
 
 
 class ServerConfig(WireModel):
-    """Answer of GET /api/config; some features only for a signed-in caller. `onboarding`: no account exists yet."""
+    """Answer of GET /api/config; some features only for a signed-in caller. `onboarding`: no account exists
+    yet.
+    """
 
     status: bool | None = None
     name: str

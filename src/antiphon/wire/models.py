@@ -10,7 +10,9 @@ from .base import JsonObject, Number, WireModel
 
 
 class ModelInfo(WireModel):
-    """One model; `name` is what a person sees. `owned_by` tells the kind of provider (openai, ollama, arena …)."""
+    """One model; `name` is what a person sees. `owned_by` tells the kind of provider (openai, ollama, arena
+    …).
+    """
 
     id: str
     name: str | None = None

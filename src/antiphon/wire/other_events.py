@@ -23,7 +23,7 @@ class EncryptionAvailable(Event):
 
 
 class EncryptionEvent(Event):
-    """A packet or change of an encrypted session; `sequence` grows by one per recipient. Brought by 0.12.4."""
+    """A packet or step of an encrypted session; `sequence` grows by one per recipient. Brought by 0.12.4."""
 
     NAME: ClassVar[str] = "encryption:event"
     SINCE: ClassVar[Since] = L

@@ -16,7 +16,9 @@ class SocketAuth(WireModel):
 
 
 class UserJoin(Event):
-    """user-join: enter this person's room and those of their channels. Acknowledged by `UserJoinAck`, or by nothing."""
+    """user-join: enter this person's room and those of their channels. Acknowledged by `UserJoinAck`, or by
+    nothing.
+    """
 
     NAME: ClassVar[str] = "user-join"
 
@@ -86,7 +88,9 @@ class ChannelEmit(Event):
 
 
 class ChatEmit(Event):
-    """events:chat: `join`, `leave`, `typing` (acknowledged true or false) and `last_read_at`. Brought by 0.12.4."""
+    """events:chat: `join`, `leave`, `typing` (acknowledged true or false) and `last_read_at`. Brought by
+    0.12.4.
+    """
 
     NAME: ClassVar[str] = "events:chat"
     SINCE: ClassVar[Since] = L
@@ -115,7 +119,9 @@ class DocumentStateRequest(Event):
 
 
 class DocumentEdit(Event):
-    """ydoc:document:update: a change; `data` holds the content to save. `initialize`: the first writer wins."""
+    """ydoc:document:update: a change; `data` holds the content to save. `initialize`: the first writer
+    wins.
+    """
 
     NAME: ClassVar[str] = "ydoc:document:update"
 
@@ -165,7 +171,9 @@ class EncryptionAck(WireModel):
 
 
 class StreamEnd(WireModel):
-    """Ends a direct completion that a client streams under `{user}:{session}:{request}`; before it come text lines."""
+    """Ends a direct completion that a client streams under `{user}:{session}:{request}`; before it come
+    text lines.
+    """
 
     done: bool
 

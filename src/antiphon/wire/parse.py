@@ -90,10 +90,11 @@ def _parse(table: _Table, name: str, payload: object) -> Event | Unknown | Malfo
         if not isinstance(data, dict):
             reason = f"should be an object, not {_words(data)}" if "data" in payload else "is missing"
             return Malformed(name, "", payload, f"data {reason}")
-        kind = data.get("type")
-        if not isinstance(kind, str):
-            reason = f"should be text, not {_words(kind)}" if "type" in data else "is missing"
+        said = data.get("type")
+        if not isinstance(said, str):
+            reason = f"should be text, not {_words(said)}" if "type" in data else "is missing"
             return Malformed(name, "", payload, f"data.type {reason}")
+        kind = said
         cls = types.get(kind)
         if cls is None:
             return Unknown(name, kind, payload)
@@ -162,7 +163,9 @@ def _absent(value: object, place: tuple[int | str, ...]) -> bool:
 
 
 class Counts:
-    """How many events were typed, unknown and malformed; one per client. Kinds beyond `MOST_KINDS` are one kind."""
+    """How many events were typed, unknown and malformed; one per client. Kinds beyond `MOST_KINDS` are one
+    kind.
+    """
 
     MOST_KINDS = 256
     OTHERS = "(others)"

@@ -1,6 +1,10 @@
-"""The administrator's provider settings, as in 0.12.4. Keys are those of the original, so they are in capitals."""
+"""The administrator's provider settings, as in 0.12.4. Keys are those of the original, so they are in
+capitals.
+"""
 
 from __future__ import annotations
+
+from pydantic import Field
 
 from .base import JsonObject, WireModel
 
@@ -14,7 +18,7 @@ class OpenAIConfig(WireModel):
     ENABLE_OPENAI_API: bool | None = None
     OPENAI_API_BASE_URLS: list[str]
     OPENAI_API_KEYS: list[str]
-    OPENAI_API_CONFIGS: dict[str, JsonObject] = {}
+    OPENAI_API_CONFIGS: dict[str, JsonObject] = Field(default_factory=dict)
 
 
 class OllamaConfig(WireModel):
@@ -22,7 +26,7 @@ class OllamaConfig(WireModel):
 
     ENABLE_OLLAMA_API: bool | None = None
     OLLAMA_BASE_URLS: list[str]
-    OLLAMA_API_CONFIGS: dict[str, JsonObject] = {}
+    OLLAMA_API_CONFIGS: dict[str, JsonObject] = Field(default_factory=dict)
 
 
 class ConnectionForm(WireModel):

@@ -1,7 +1,7 @@
 """Responses-API items and stream events, and the provider's chunks that travel beside them.
 
-0.12.4 streams an answer as `response:completion`: the payload is either one Responses-API stream event or, for the
-first and last chunk of a provider, the provider's own chat completion chunk, which has no `type`.
+0.12.4 streams an answer as `response:completion`: the payload is either one Responses-API stream event or,
+for the first and last chunk of a provider, the provider's own chat completion chunk, which has no `type`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ class Choice(WireModel):
 
 
 class CompletionChunk(WireModel):
-    """An OpenAI chat completion: a streamed chunk (object chat.completion.chunk) or a whole body (chat.completion)."""
+    """An OpenAI chat completion: a streamed chunk (object chat.completion.chunk) or a whole body
+    (chat.completion).
+    """
 
     id: str | None = None
     object: str | None = None
@@ -104,7 +106,9 @@ class CompletionChunk(WireModel):
 
 
 class StreamEvent(WireModel):
-    """A stream event of a kind that needs no own class: response.created, response.in_progress, response.failed …"""
+    """A stream event of a kind that needs no own class: response.created, response.in_progress,
+    response.failed …
+    """
 
     type: str
     response: JsonObject | None = None
@@ -137,8 +141,8 @@ class PartAdded(StreamEvent):
 class StreamDelta(StreamEvent):
     """Any `*.delta` (output text, reasoning text, summary text, arguments): a piece to append.
 
-    `offset`, ours: the number of characters (code points) of that text part before this piece, so that a receiver
-    notices a gap or a repeat. Open WebUI sends none.
+    `offset`, ours: the number of characters (code points) of that text part before this piece, so that a
+    receiver notices a gap or a repeat. Open WebUI sends none.
     """
 
     item_id: str | None = None
@@ -211,4 +215,4 @@ ResponseStreamEvent = Annotated[
     | Annotated[StreamEvent, Tag("other")],
     Discriminator(_kind),
 ]
-"""What a `response:completion` carries; chosen by `type` at once, without trying one class after the other."""
+"""What a `response:completion` carries; chosen by `type` at once: no class is tried in vain."""
