@@ -1,0 +1,176 @@
+// Links, forms and buttons: htmx fetches views and swaps them, everything else is a small post to the page.
+
+import { act, button, say, view } from "./page.js";
+import { discard, holds, retry } from "./outbox.js";
+import { edit, leave, write } from "./composer.js";
+
+const VIEW = { target: "#view", select: "#view", swap: "outerMorph" };
+const AROUND = "#sidebar:outerMorph,#page-state:outerHTML";
+
+let arrived = () => {};
+
+// --- views ---------------------------------------------------------------------------------------------------------------
+
+/** Show another address of the page. */
+export function go(path, { push = path } = {}) {
+  leave();
+  return window.htmx.ajax("GET", path, { ...VIEW, swap: "outerHTML", selectOOB: AROUND, push }).then(() => arrived());
+}
+
+/** Fetch the view on screen again, in place. */
+export function reload() {
+  return window.htmx.ajax("GET", location.pathname, { ...VIEW, selectOOB: AROUND }).then(() => arrived());
+}
+
+function isView(link) {
+  if (link.origin !== location.origin || link.target || link.hasAttribute("download")) return false;
+  return link.pathname === "/" || /^\/(channels|c|settings)\//.test(link.pathname);
+}
+
+function onClick(event) {
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const link = event.target.closest?.("a[href]");
+  if (link) {
+    if (!isView(link)) return;
+    event.preventDefault();
+    closeSidebar();
+    go(link.pathname);
+    return;
+  }
+  const pressed = event.target.closest?.("button");
+  if (!pressed || pressed.disabled) return;
+  if (pressed.dataset.action && ROW[pressed.dataset.action]) ROW[pressed.dataset.action](pressed);
+  else if (pressed.matches(".reaction[data-name]")) toggle(pressed);
+  else if (pressed.closest("#emoji-picker")) pick(pressed);
+  else if (pressed.id === "stop") act("/page/stop", { id: view().id });
+}
+
+/** On a phone the sidebar lies over the view; whoever chose something in it wants to see that. */
+function closeSidebar() {
+  const sidebar = document.getElementById("sidebar");
+  if (sidebar?.matches("[popover]:popover-open")) sidebar.hidePopover();
+}
+
+/** A form that posts to the page: its answer is the view, with words about what went wrong. */
+function onSubmit(event) {
+  const form = event.target;
+  if (event.defaultPrevented || !view().kind || view().kind === "none") return;
+  const path = new URL(event.submitter?.formAction || form.action, location.href).pathname;
+  if (!path.startsWith("/page/") || path === "/page/sign-out") return;
+  event.preventDefault();
+  const values = Object.fromEntries(new FormData(form, event.submitter));
+  window.htmx.ajax("POST", path, { source: form, values, ...VIEW, selectOOB: AROUND, push: null }).then(() => arrived());
+}
+
+// --- rows ----------------------------------------------------------------------------------------------------------------
+
+const rowOf = (element) => element.closest("article");
+const keyOfRow = (row) => row.id.slice(2);
+let reactingTo = "";
+
+const ROW = {
+  react(pressed) {
+    reactingTo = rowOf(pressed)?.dataset.id ?? "";
+  },
+  edit(pressed) {
+    const row = rowOf(pressed);
+    const text = discard(keyOfRow(row));
+    if (text !== null) write(text);
+    else if (row.matches(".failed")) takeBack(row);
+    else edit(row);
+  },
+  async delete(pressed) {
+    const row = rowOf(pressed);
+    if (await sure("Delete this message for everyone?", "Delete")) act("/page/delete", { id: view().id, message: row.dataset.id });
+  },
+  retry(pressed) {
+    const row = rowOf(pressed);
+    if (!retry(keyOfRow(row))) act("/page/retry", { id: view().id, temp_id: keyOfRow(row) });
+  },
+  discard(pressed) {
+    const row = rowOf(pressed);
+    if (holds(keyOfRow(row))) discard(keyOfRow(row));
+    if (view().kind === "channel") act("/page/discard", { id: view().id, temp_id: keyOfRow(row) });
+  },
+  async "delete-chat"(pressed) {
+    const id = pressed.dataset.id || view().id;
+    if (!(await sure("Delete this chat?", "Delete"))) return;
+    const answer = await act("/page/delete-chat", { id });
+    if (answer.ok && view().kind === "chat" && view().id === id) go("/");
+  },
+  async "rename-chat"(pressed) {
+    const title = await ask("New title", document.querySelector("#view h1")?.textContent.trim() ?? "");
+    if (title) act("/page/rename", { id: pressed.dataset.id || view().id, title });
+  },
+};
+
+/** A message that failed on the way from the page server: its text comes back into the box. */
+async function takeBack(row) {
+  const answer = await act("/page/discard", { id: view().id, temp_id: keyOfRow(row) });
+  if (answer.ok) write(answer.data.content ?? "");
+}
+
+function toggle(chip) {
+  const on = chip.getAttribute("aria-pressed") === "true";
+  react(rowOf(chip).dataset.id, chip.dataset.name, !on);
+}
+
+function pick(pressed) {
+  document.getElementById("emoji-picker").hidePopover?.();
+  if (reactingTo) react(reactingTo, pressed.dataset.name, true);
+  reactingTo = "";
+}
+
+function react(message, name, on) {
+  return act(on ? "/page/react" : "/page/unreact", { id: view().id, message, name });
+}
+
+// --- small dialogs ---------------------------------------------------------------------------------------------------------
+
+function dialog(words, label, field) {
+  return new Promise((answer) => {
+    const box = document.createElement("dialog");
+    const form = document.createElement("form");
+    form.method = "dialog";
+    form.append(Object.assign(document.createElement("p"), { textContent: words }));
+    if (field) form.append(field);
+    const yes = Object.assign(document.createElement("button"), { value: "yes", textContent: label, className: "primary" });
+    const row = document.createElement("div");
+    row.className = "buttons";
+    row.append(button("Cancel", () => box.close()), yes);
+    form.append(row);
+    box.append(form);
+    box.addEventListener("close", () => {
+      answer(box.returnValue === "yes");
+      box.remove();
+    });
+    document.body.append(box);
+    box.showModal();
+    (field ?? yes).focus();
+  });
+}
+
+const sure = (words, label) => dialog(words, label);
+
+async function ask(words, value) {
+  const field = Object.assign(document.createElement("input"), { value, maxLength: 200 });
+  field.setAttribute("aria-label", words);
+  return (await dialog(words, "Save", field)) ? field.value.trim() : "";
+}
+
+// --- life ----------------------------------------------------------------------------------------------------------------
+
+/** Start; `shown` is called when another view is on screen. */
+export function start(shown) {
+  arrived = shown;
+  document.addEventListener("click", onClick);
+  document.addEventListener("submit", onSubmit);
+  document.addEventListener("htmx:after:history:update", () => arrived());
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail.ctx?.request?.headers?.["HX-History-Restore-Request"]) arrived();
+  });
+  document.addEventListener("htmx:before:history:restore", leave);
+  document.addEventListener("htmx:error", (event) => {
+    if (event.detail.ctx?.request) say("The server does not answer. Try again in a moment.");
+  });
+}

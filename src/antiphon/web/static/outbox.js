@@ -1,0 +1,216 @@
+// What a person sent and the server has not confirmed: kept in local storage, shown at once, posted in order,
+// tried again when the stream is back, and removed only when the page server says that it is confirmed.
+
+import { log, toEnd } from "./log.js";
+import { call, keyOf, newId, say, view } from "./page.js";
+
+const RETRY = [2_000, 4_000, 8_000, 15_000]; // ms after an answer that was no confirmation
+
+let timer = 0;
+let tries = 0;
+let flushing = false;
+let again = false;
+let hooks = { live: () => false, chat: () => {} };
+
+/** Start; `live()` tells whether the stream is there, `chat(id)` is called when a new chat has its address. */
+export function start(given) {
+  hooks = given;
+  window.addEventListener("storage", (event) => {
+    if (event.key?.startsWith(keyOf("outbox", ""))) show();
+  });
+}
+
+// --- entries ------------------------------------------------------------------------------------------------------------
+
+const keyFor = (entry) => keyOf("outbox", entry.kind, entry.target, entry.temp_id);
+
+function entries() {
+  const prefix = keyOf("outbox", "");
+  const found = [];
+  for (let index = 0; index < localStorage.length; index += 1) {
+    const key = localStorage.key(index);
+    if (!key.startsWith(prefix)) continue;
+    try {
+      found.push(JSON.parse(localStorage.getItem(key)));
+    } catch {
+      localStorage.removeItem(key); // nothing readable was ever there
+    }
+  }
+  return found.sort((one, other) => one.at - other.at);
+}
+
+const entryOf = (tempId) => entries().find((entry) => entry.temp_id === tempId);
+
+/** Whether a message still waits here. */
+export const holds = (tempId) => entryOf(tempId) !== undefined;
+
+/** Keep and post a message; false, with words on the page, if the browser cannot keep it. */
+export function send(content, { model } = {}) {
+  const { kind, id } = view();
+  const entry = { kind: kind === "home" ? "new" : kind, target: id, temp_id: newId(), content, at: clock(), state: "waiting" };
+  if (entry.kind !== "channel") Object.assign(entry, { model, turn_id: newId() });
+  if (!keep(entry)) return false;
+  showOne(entry);
+  toEnd();
+  flush();
+  return true;
+}
+
+/** The time, or just after the newest entry: the order of the keys is the order of sending. */
+function clock() {
+  return Math.max(Date.now(), (entries().at(-1)?.at ?? 0) + 1);
+}
+
+function keep(entry) {
+  try {
+    localStorage.setItem(keyFor(entry), JSON.stringify(entry));
+    return true;
+  } catch {
+    say("This message is too long for the browser to keep until it is sent. Shorten it, or send it in parts.");
+    return false;
+  }
+}
+
+function drop(entry) {
+  localStorage.removeItem(keyFor(entry));
+}
+
+/** Try a failed message again. */
+export function retry(tempId) {
+  const entry = entryOf(tempId);
+  if (!entry) return false;
+  keep({ ...entry, state: "waiting", error: "" });
+  show();
+  flush();
+  return true;
+}
+
+/** Give a message up; returns its text, or null if it does not wait here. */
+export function discard(tempId) {
+  const entry = entryOf(tempId);
+  if (!entry) return null;
+  drop(entry);
+  rowOf(entry)?.remove();
+  return entry.content;
+}
+
+// --- posting ------------------------------------------------------------------------------------------------------------
+
+/** Post what waits, oldest first. Two tabs never do it at the same time; where the browser has no locks, the server
+    takes a `temp_id` once anyway. */
+export async function flush() {
+  clearTimeout(timer);
+  if (flushing) {
+    again = true;
+    return;
+  }
+  flushing = true;
+  try {
+    do {
+      again = false;
+      const done = navigator.locks ? await navigator.locks.request(keyOf("outbox"), postAll) : await postAll();
+      if (!done) retryLater();
+      else tries = 0;
+    } while (again);
+  } finally {
+    flushing = false;
+  }
+}
+
+function retryLater() {
+  if (!hooks.live()) return; // the stream's return starts the next try
+  clearTimeout(timer);
+  timer = setTimeout(flush, RETRY[Math.min(tries, RETRY.length - 1)]);
+  tries += 1;
+}
+
+/** Post one after the other; false when the rest has to wait. */
+async function postAll() {
+  for (const { temp_id: tempId } of entries()) {
+    const entry = entryOf(tempId); // it may have been discarded meanwhile
+    if (!entry || entry.state === "failed") continue;
+    const answer = await post(entry);
+    if (answer.status === 200) confirm(entry, answer.data);
+    else if ([400, 403, 404, 409, 413, 422].includes(answer.status)) fail(entry, answer.detail);
+    else return false;
+  }
+  return true;
+}
+
+function post(entry) {
+  if (entry.kind === "channel") return call("/page/send", { id: entry.target, temp_id: entry.temp_id, content: entry.content });
+  return call(
+    "/page/ask",
+    { id: entry.kind === "new" ? "" : entry.target, message_id: entry.temp_id, turn_id: entry.turn_id, model: entry.model ?? "", content: entry.content },
+    { timeout: 30_000 },
+  );
+}
+
+function confirm(entry, { id, key }) {
+  drop(entry);
+  const row = rowOf(entry);
+  if (row?.hasAttribute("data-local")) {
+    const other = id && log()?.querySelector(`article[data-id="${CSS.escape(id)}"]`);
+    if (other && other !== row) row.remove();
+    else if (key) row.id = `m-${key}`; // the stream brings this row in a moment
+  }
+  if (entry.kind === "new") hooks.chat(id, entry);
+}
+
+function fail(entry, detail) {
+  keep({ ...entry, state: "failed", error: detail });
+  if (entry.kind === "new") say(detail);
+  show();
+}
+
+// --- showing ------------------------------------------------------------------------------------------------------------
+
+const rowOf = (entry) => document.getElementById(`${entry.kind === "channel" ? "m" : "t"}-${entry.temp_id}`);
+
+/** Show what waits for the conversation on screen. */
+export function show() {
+  const { kind, id } = view();
+  const list = log();
+  const waiting = entries().filter((entry) => entry.target === id && entry.kind === (kind === "home" ? "new" : kind));
+  for (const row of list?.querySelectorAll("article[data-local]") ?? []) {
+    if (!waiting.some((entry) => rowOf(entry) === row) && !row.hasAttribute("data-sent")) row.remove();
+  }
+  for (const entry of waiting) showOne(entry);
+}
+
+/** A row of our own, made from the template that the page server rendered for this person. */
+function showOne(entry) {
+  const list = log();
+  const template = document.getElementById("waiting-row");
+  if (!list || !template) return;
+  let row = rowOf(entry);
+  if (row && !row.hasAttribute("data-local")) return;
+  if (!row) {
+    row = template.content.firstElementChild.cloneNode(true);
+    row.id = `${entry.kind === "channel" ? "m" : "t"}-${entry.temp_id}`;
+    row.setAttribute("data-local", "");
+    const words = row.querySelector("[data-waiting-text]") ?? row;
+    words.textContent = entry.content;
+    words.removeAttribute("data-waiting-text");
+    list.append(row);
+    list.removeAttribute("data-empty");
+  }
+  row.classList.toggle("pending", entry.state === "waiting");
+  row.classList.toggle("failed", entry.state === "failed");
+  row.querySelector("[data-failure]")?.remove();
+  if (entry.state === "failed") row.append(failure(entry));
+}
+
+function failure(entry) {
+  const note = document.createElement("p");
+  note.dataset.failure = "";
+  note.className = "failure";
+  note.setAttribute("role", "alert");
+  note.append(Object.assign(document.createElement("span"), { textContent: `Not sent: ${entry.error}` }));
+  for (const [action, label] of [["retry", "Try again"], ["edit", "Edit"], ["discard", "Discard"]]) {
+    const made = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+    made.dataset.action = action;
+    note.append(" ", made);
+  }
+  return note;
+}

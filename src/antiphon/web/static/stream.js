@@ -1,0 +1,201 @@
+// The life of the stream: one per visible tab, noticed when it goes silent, tried again with the link's back-off.
+// Each attempt says afresh what the tab shows, so that the stream starts with what is missing.
+
+import { apply } from "./patches.js";
+import { isAtEnd, log } from "./log.js";
+import { button, call, say, state, view } from "./page.js";
+
+const CONNECT_LIMIT = 20_000; // ms for one attempt
+const SILENCE = 25_000; // ms without any event: lost (the server says `alive` every 10 s)
+const STEADY = 10_000; // ms of being live after which the back-off starts from the beginning
+const HIDDEN = 60_000; // ms that a hidden tab keeps its stream
+const STALE = 15_000; // ms of silence at waking that are not worth waiting for
+
+let source = null;
+let phase = "closed"; // closed, connecting, live, waiting
+let attempts = 0;
+let lastEvent = 0;
+let retryAt = 0;
+let shown = "";
+let limit = 0; // timers
+let watchdog = 0;
+let steady = 0;
+let ticking = 0;
+let hiding = 0;
+let hiddenLock = null;
+let hooks = { live: () => {}, reload: () => {} };
+
+/** Whether the page server is heard right now. */
+export const isLive = () => phase === "live";
+
+/** Start; `live` is called whenever the stream is there, `reload` when the view must be fetched again. */
+export function start(given) {
+  hooks = given;
+  document.addEventListener("visibilitychange", () => (document.hidden ? hide() : wake()));
+  window.addEventListener("pageshow", wake);
+  window.addEventListener("online", wake);
+  window.addEventListener("pagehide", close);
+  window.addEventListener("focus", tellPresence);
+  window.addEventListener("blur", tellPresence);
+  connect();
+}
+
+/** The tab shows something else now: ask for that. */
+export function follow() {
+  if (phase !== "closed" && shown !== what()) connect();
+}
+
+function what() {
+  const { kind, id } = view();
+  return `${kind}/${id}`;
+}
+
+function address() {
+  const { kind, id } = view();
+  const rows = log()?.querySelectorAll("article[data-id]:not([data-local], .pending, .failed)") ?? [];
+  const query = new URLSearchParams({
+    kind,
+    id,
+    oldest: rows[0]?.dataset.id ?? "",
+    newest: rows[rows.length - 1]?.dataset.id ?? "",
+    version: state().version ?? "",
+    sidebar: state().sidebar ?? "",
+  });
+  return `/page/stream?${query}`;
+}
+
+function connect() {
+  close();
+  phase = "connecting";
+  shown = what();
+  if (attempts === 0) show("connecting", "Connecting…");
+  source = new EventSource(address());
+  limit = setTimeout(() => lost(), CONNECT_LIMIT);
+  source.addEventListener("error", () => lost());
+  listen("hello", (event) => {
+    const { stream, build } = JSON.parse(event.data);
+    clearTimeout(limit);
+    state().stream = stream;
+    phase = "live";
+    show("live", "Connected");
+    steady = setTimeout(() => (attempts = 0), STEADY);
+    tellPresence();
+    if (build !== state().build) tellNewBuild();
+    hooks.live();
+  });
+  listen("alive", tellPresence);
+  listen("patch", (event) => {
+    if (event.lastEventId) state().version = event.lastEventId;
+    apply(event.data);
+  });
+  listen("view", (event) => (state().version = event.data));
+  listen("reload-view", () => hooks.reload());
+  listen("restart", () => lost());
+  listen("signed-out", () => {
+    close();
+    location.assign(`/auth?redirect=${encodeURIComponent(location.pathname)}`);
+  });
+}
+
+/** Every event counts as a sign of life; one of a stream that was given up counts for nothing. */
+function listen(name, handle) {
+  const from = source;
+  from.addEventListener(name, (event) => {
+    if (from !== source) return;
+    lastEvent = Date.now();
+    clearTimeout(watchdog);
+    watchdog = setTimeout(() => lost(), SILENCE);
+    handle(event);
+  });
+}
+
+function close() {
+  source?.close();
+  source = null;
+  phase = "closed";
+  for (const timer of [limit, watchdog, steady]) clearTimeout(timer);
+  clearInterval(ticking);
+}
+
+function lost() {
+  close();
+  const base = Math.min(5, 2 ** attempts);
+  const low = 0.5 * base;
+  const high = Math.min(1.5 * base, 5);
+  attempts += 1;
+  retryAt = Date.now() + 1000 * (low + Math.random() * (high - low));
+  phase = "waiting";
+  count();
+  ticking = setInterval(count, 250);
+}
+
+function count() {
+  const left = retryAt - Date.now();
+  if (left <= 0) connect();
+  else show("waiting", "Waiting for the server", `, next try in ${Math.ceil(left / 1000)} s`);
+}
+
+/** Write the state of this link; the seconds are not read aloud each time they change. */
+function show(name, words, seconds = "") {
+  const place = document.getElementById("page-link");
+  if (!place) return;
+  document.getElementById("link")?.setAttribute("data-page", name);
+  if (place.dataset.state === name) {
+    const counter = place.querySelector("[data-seconds]");
+    if (counter && counter.textContent !== seconds) counter.textContent = seconds;
+    return;
+  }
+  place.dataset.state = name;
+  place.replaceChildren(words);
+  if (name !== "waiting") return;
+  const counter = document.createElement("span");
+  counter.dataset.seconds = "";
+  counter.setAttribute("aria-hidden", "true");
+  counter.textContent = seconds;
+  place.append(counter, " ", button("Try now", connect));
+}
+
+// --- hidden, awake -----------------------------------------------------------------------------------------------------
+
+function wake() {
+  clearTimeout(hiding);
+  hiddenLock?.abort();
+  hiddenLock = null;
+  if (phase === "waiting" || phase === "closed") connect();
+  else if (phase === "live" && Date.now() - lastEvent > STALE) connect();
+  else tellPresence();
+}
+
+/** Browsers open six connections to one server: of the hidden tabs only one keeps its stream, for the title. */
+function hide() {
+  tellPresence();
+  clearTimeout(hiding);
+  hiding = setTimeout(() => {
+    close();
+    if (!navigator.locks) return;
+    hiddenLock = new AbortController();
+    const { signal } = hiddenLock;
+    navigator.locks
+      .request("antiphon-hidden-stream", { signal }, () => {
+        if (signal.aborted) return undefined;
+        connect();
+        return new Promise((free) => signal.addEventListener("abort", free, { once: true }));
+      })
+      .catch(() => {}); // the tab is looked at again before its turn came
+  }, HIDDEN);
+}
+
+/** Tell the server that this tab hears it, and whether somebody is looking. */
+function tellPresence() {
+  if (phase !== "live") return;
+  call("/page/presence", {
+    stream: state().stream,
+    focused: document.hasFocus() && !document.hidden,
+    at_end: isAtEnd(),
+  });
+}
+
+function tellNewBuild() {
+  say("A newer version of this page is ready.", { action: { label: "Reload", run: () => location.reload() }, stay: true });
+  state().build = "";
+}
