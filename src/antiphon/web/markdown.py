@@ -1,0 +1,147 @@
+"""The one renderer for untrusted text: CommonMark → coloured code → an allow-list of harmless HTML.
+
+The parser makes no HTML from HTML; the sanitiser would remove it if it did. Either alone is enough, and both are
+there. Nothing is loaded from elsewhere: pictures become links.
+
+The law of `blocks`: for any texts `p` and `s`, `blocks(p)[:-1] == blocks(p + s)[:len(blocks(p)) - 1]`. All blocks but
+the last are finished: whatever is appended, they stay what they are. So an answer that grows is rendered anew only
+in its last block.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any, Final, TypeGuard
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from . import highlight, markdown_rules
+
+LONGEST: Final = 100_000
+"""Characters beyond which a text is shown as it is, without Markdown."""
+
+_MARKDOWN: Final = (
+    MarkdownIt("commonmark", {"html": False, "breaks": True, "xhtmlOut": False})
+    .enable(["table", "strikethrough"])
+    .disable(["html_block", "html_inline"])
+)
+markdown_rules.install(_MARKDOWN)
+# Other addresses (javascript:, data:, file:, relative ones) leave their source text as it was written.
+_MARKDOWN.validateLink = lambda url: markdown_rules.WEB_ADDRESS.match(url) is not None  # type: ignore[method-assign]  # the parser's documented hook
+
+_SANITISER: Final = nh3.Cleaner(
+    tags={
+        *("a", "blockquote", "br", "code", "div", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s"),
+        *("span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    },
+    attributes={"a": {"href", "title"}, "ol": {"start"}, "div": {"data-lang"}},
+    allowed_classes={
+        "div": {"code", "plain"},
+        "span": {"mention", "model", *highlight.ROLES},
+        "td": {"center", "right"},
+        "th": {"center", "right"},
+    },
+    set_tag_attribute_values={"a": {"target": "_blank"}},
+    link_rel="noopener noreferrer nofollow",
+    url_schemes={"http", "https", "mailto"},
+    url_relative="deny",
+)
+
+
+def render(text: str, references: dict[str, Any] | None = None) -> Markup:
+    """Render a text's blocks; `references` are link definitions that stand elsewhere (see `references`)."""
+    if len(text) > LONGEST:
+        return Markup(f'<div class="plain">{escape(text)}</div>')  # noqa: S704 - escaped here
+    return _clean(_MARKDOWN.render(text, {"references": dict(references)} if references else {}))
+
+
+def render_inline(text: str) -> Markup:
+    """Render a text as one line: no paragraphs, lists or code blocks."""
+    if len(text) > LONGEST:
+        return Markup(escape(text))  # noqa: S704 - escaped here
+    return _clean(_MARKDOWN.renderInline(text))
+
+
+def _clean(html: str) -> Markup:
+    return Markup(_SANITISER.clean(html))  # noqa: S704 - this is the sanitiser
+
+
+def plain(text: str, limit: int = 200) -> str:
+    """A text in one line as words alone, cut to `limit` characters: for quotes, previews and notifications."""
+    words: list[str] = []
+    for token in _MARKDOWN.parse(text[: 4 * limit + 200]):
+        if token.type == "inline":
+            words.append(_words(token.children or []))
+        elif token.type in {"fence", "code_block"}:
+            words.append(token.content)
+    line = " ".join(" ".join(words).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _words(tokens: list[Token]) -> str:
+    return "".join(
+        " "
+        if token.type in {"softbreak", "hardbreak"}
+        else _words(token.children or [])
+        if token.type == "image"
+        else token.content
+        for token in tokens
+    )
+
+
+def is_web_address(value: object) -> TypeGuard[str]:
+    """Whether a value from outside may become a link."""
+    return isinstance(value, str) and re.fullmatch(markdown_rules.WEB_ADDRESS, value) is not None
+
+
+def references(text: str) -> dict[str, Any]:
+    """The link definitions of a text (`[name]: address`), for blocks of it that are rendered alone."""
+    if "]:" not in text:
+        return {}
+    _, found = _parse_blocks(text)
+    return found
+
+
+def blocks(text: str) -> list[str]:
+    """Split a text into its top-level blocks, each of which can be rendered alone; see the law above.
+
+    A line without its end may still become something else ("1" may become "1. …", which continues a list), so the
+    block that it begins is not split off yet, unless its first letter has decided that.
+    """
+    normal = _normal(text)
+    tokens, _ = _parse_blocks(normal)
+    spans = [(token.map[0], token.map[1], token.type) for token in tokens if token.level == 0 and token.map and token.nesting >= 0]
+    lines = normal.split("\n")
+    starts = [start for start, _, _ in spans]
+    if len(spans) > 1 and lines[-1] != "" and _undecided(spans[-1], lines):
+        starts.pop()
+    ends = [*starts[1:], len(lines)]
+    return [
+        part
+        for start, end in zip([0, *starts[1:]], ends, strict=True)
+        if (part := "\n".join(lines[start:end]).rstrip("\n"))
+    ] if starts else ([normal.rstrip("\n")] if normal.strip() else [])
+
+
+def _undecided(span: tuple[int, int, str], lines: list[str]) -> bool:
+    start, _, kind = span
+    last = len(lines) - 1
+    if kind == "table_open":
+        return start >= last - 1  # the delimiter row is what makes it a table
+    return start == last and re.match(r" {0,3}[^\W\d_]", lines[last]) is None
+
+
+def _parse_blocks(text: str) -> tuple[list[Token], dict[str, Any]]:
+    """Only the structure: no inline parsing, which costs the most."""
+    tokens: list[Token] = []
+    env: dict[str, Any] = {}
+    _MARKDOWN.block.parse(text, _MARKDOWN, env, tokens)
+    return tokens, env.get("references", {})
+
+
+def _normal(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")

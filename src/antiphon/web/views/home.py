@@ -1,0 +1,81 @@
+"""Where a person lands: begin a chat, or go to a conversation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import htpy as h
+
+from . import addresses, icons
+from .channel import menu_button
+from .chat import model_picker
+from .composer import composer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from antiphon.wire import ChannelEntry, ModelInfo, SessionUser
+
+_OPENINGS = (
+    "Explain how TLS decides whom to trust, to someone who has never heard of it",
+    "Draft a short agenda for a retrospective of two weeks",
+    "Write a Python function that merges overlapping intervals, with tests",
+)
+
+
+def home_main(
+    *,
+    user: SessionUser,
+    models: Sequence[ModelInfo] = (),
+    selected: str | None = None,
+    channels: Sequence[ChannelEntry] = (),
+    draft: str = "",
+) -> h.Element:
+    """The whole of `main#view` for `/`: the composer begins a new chat; channels are one click away."""
+    standard = [channel for channel in channels if channel.type not in {"dm", "group"}][:4]
+    return h.main("#view", data_kind="home", data_id="")[
+        h.header("#view-head.view-head")[menu_button(), model_picker(models, selected)],
+        h.div(".scroller", tabindex="-1")[
+            h.div(".welcome")[
+                icons.mark(),
+                h.h1[f"Good to see you, {user.name.split()[0] if user.name.split() else user.name}."],
+                h.p(".lead")["Ask a model something below, or carry on where people are talking."],
+                standard
+                and h.ul(".ways", aria_label="Channels")[
+                    [
+                        h.li[
+                            h.a(href=addresses.channel(channel.id))[
+                                icons.icon("hash"),
+                                h.span(".name")[channel.name],
+                                h.span(".note")[_news(channel.unread_count)],
+                            ]
+                        ]
+                        for channel in standard
+                    ]
+                ],
+                models and h.ul(".openings", aria_label="Suggestions")[
+                    [h.li[h.button(type="button", data_suggestion=text)[text]] for text in _OPENINGS]
+                ],
+                not models and no_models(user),
+            ],
+        ],
+        h.div(".foot")[
+            composer(
+                addresses.NEW_CHAT,
+                placeholder="Ask a model",
+                draft=draft,
+                disabled=None if models else "There is no model to ask yet.",
+            )
+        ],
+    ]
+
+
+def _news(unread: int) -> str:
+    return f"{unread} new" if unread else "open"
+
+
+def no_models(user: SessionUser) -> h.Element:
+    """What to do where no model is: the administrator can add a provider, others can ask for one."""
+    if user.role == "admin":
+        return h.p(".hint")["No model is available. ", h.a(href=addresses.PROVIDERS)["Add a provider"], " to have some."]
+    return h.p(".hint")["No model is available. Ask your administrator to add a provider."]
