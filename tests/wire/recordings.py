@@ -71,7 +71,7 @@ def server_events() -> list[Line]:
 
 
 def difference(before: Any, after: Any, place: str = "$") -> str | None:
-    """Say where two JSON values differ in a key, a value or a type (1, 1.0 and true are three things), if they do."""
+    """Say where two JSON values differ in key, value or type (1, 1.0 and true differ), if they do."""
     if type(before) is not type(after):
         return f"{place}: {before!r} became {after!r}"
     if isinstance(before, dict):
@@ -87,4 +87,4 @@ def difference(before: Any, after: Any, place: str = "$") -> str | None:
             for n, (old, new) in enumerate(zip(before, after, strict=True))
         )
         return next((text for text in found if text), None)
-    return None if before == after or before != before else f"{place}: {before!r} became {after!r}"
+    return None if before == after else f"{place}: {before!r} became {after!r}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 
 import pytest
+from tests.wire.recordings import Line, difference, lines, server_events
 
 from antiphon import wire
-from tests.wire.recordings import Line, difference, lines, server_events
 
 EVENTS = sorted(server_events(), key=lambda line: (line.release, line.kind))
 GROUPS = {key: list(group) for key, group in groupby(EVENTS, key=lambda line: (line.release, *line.kind))}
@@ -33,7 +33,7 @@ def test_a_recorded_event_is_written_back_with_no_key_or_value_lost(key: tuple[s
 
 
 def test_the_recordings_are_read_whole() -> None:
-    """No line drops out by accident: the counts are those of the recordings, and only cut lines are left out."""
+    """No line drops out by accident: the counts are the recordings', and only cut lines are left out."""
     every = [line for line in lines("events", "rpc") if line.is_server_event]
     cut = [line for line in every if line.cut]
     counted = {release: sum(line.release == release for line in every) for release in ("0.6.41", "0.12.4")}

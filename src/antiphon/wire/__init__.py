@@ -17,6 +17,7 @@ from .accounts import (
 )
 from .base import (
     OURS,
+    AliasedModel,
     Body,
     Envelope,
     Event,
@@ -266,17 +267,17 @@ from .responses import (
 
 # fmt: off
 __all__ = [
-    "OURS", "AccessChanged", "AccessGrant", "AccessUpdated", "ActiveFlag", "AdminConfig", "Animation",
-    "AnimationRequested", "AppEvent", "AppReply", "AutomationResult", "AwarenessUpdate", "Body", "Bytes",
-    "CalendarAlert", "CalendarEntry", "CallError", "CancelledOutput", "ChannelCreated", "ChannelDeleted",
-    "ChannelDetail", "ChannelEmit", "ChannelEntry", "ChannelEnvelope", "ChannelEvent", "ChannelForm",
-    "ChannelMute", "ChannelMuted", "ChannelRead", "ChannelRecord", "ChannelTyping", "ChannelUpdated",
-    "ChatActive", "ChatDocument", "ChatEmit", "ChatEntry", "ChatEnvelope", "ChatEvent", "ChatEventForm",
-    "ChatForm", "ChatListChanged", "ChatListNews", "ChatMessage", "ChatMessageEdit", "ChatReload",
-    "ChatRow", "ChatTag", "ChatTyping", "Choice", "ChoiceMessage", "ClientEvent", "CompactionStep",
-    "CompletedForm", "CompletedResponse", "Completion", "CompletionAccepted", "CompletionBody",
-    "CompletionChunk", "CompletionForm", "CompletionUpdate", "Confirmation", "ConnectionForm",
-    "ContentAppended", "ContentPart", "ContentReplaced", "ContextCompaction", "Counts",
+    "OURS", "AccessChanged", "AccessGrant", "AccessUpdated", "ActiveFlag", "AdminConfig", "AliasedModel",
+    "Animation", "AnimationRequested", "AppEvent", "AppReply", "AutomationResult", "AwarenessUpdate",
+    "Body", "Bytes", "CalendarAlert", "CalendarEntry", "CallError", "CancelledOutput", "ChannelCreated",
+    "ChannelDeleted", "ChannelDetail", "ChannelEmit", "ChannelEntry", "ChannelEnvelope", "ChannelEvent",
+    "ChannelForm", "ChannelMute", "ChannelMuted", "ChannelRead", "ChannelRecord", "ChannelTyping",
+    "ChannelUpdated", "ChatActive", "ChatDocument", "ChatEmit", "ChatEntry", "ChatEnvelope", "ChatEvent",
+    "ChatEventForm", "ChatForm", "ChatListChanged", "ChatListNews", "ChatMessage", "ChatMessageEdit",
+    "ChatReload", "ChatRow", "ChatTag", "ChatTyping", "Choice", "ChoiceMessage", "ClientEvent",
+    "CompactionStep", "CompletedForm", "CompletedResponse", "Completion", "CompletionAccepted",
+    "CompletionBody", "CompletionChunk", "CompletionForm", "CompletionUpdate", "Confirmation",
+    "ConnectionForm", "ContentAppended", "ContentPart", "ContentReplaced", "ContextCompaction", "Counts",
     "DirectCompletion", "DirectCompletionRequest", "DocumentAwareness", "DocumentEdit", "DocumentJoin",
     "DocumentLeave", "DocumentState", "DocumentStateRequest", "DocumentUpdate", "DocumentUserJoined",
     "DocumentUserLeft", "ElicitationForm", "ElicitationRequest", "EmbedList", "EmbeddedError",

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StrictFloat,
+    StrictInt,
+    model_validator,
+)
 
 JsonObject = dict[str, Any]
 """A JSON object whose keys we do not fix: plug-ins, providers and later releases put into it what they
@@ -57,6 +65,26 @@ class WireModel(BaseModel):
         Raises `pydantic.ValidationError`.
         """
         return cls.model_validate(value, by_alias=True, by_name=False)
+
+
+class AliasedModel(WireModel):
+    """A model some of whose wire names are not our names.
+
+    A stranger's key that is spelled like our name of another key (`parent_id` beside `parentId`) would
+    count as that field being set, and the field would be written back although it never came; so what was
+    set is set right here.
+    """
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_strangers_from_fields(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        model = handler(value)
+        if model.__pydantic_extra__ and isinstance(value, dict):
+            for key in model.__pydantic_extra__:
+                field = cls.model_fields.get(key)
+                if field is not None and field.alias not in value:
+                    model.__pydantic_fields_set__.discard(key)
+        return model
 
 
 P = TypeVar("P")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from .accounts import UserName
-from .base import JsonObject, L, Number, WireModel
+from .base import AliasedModel, JsonObject, L, Number, WireModel
 from .chats import ChatMessage
 from .responses import CompletionChunk, OutputItem
 
@@ -163,7 +163,7 @@ class ChatListNews(WireModel):
     folder_unread_counts: JsonObject | None = None
 
 
-class SharedHistory(WireModel):
+class SharedHistory(AliasedModel):
     """Turns that another viewer of a shared chat sees now."""
 
     messages: dict[str, ChatMessage]

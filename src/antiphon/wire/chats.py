@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from .accounts import UserName
-from .base import JsonObject, L, Number, WireModel
+from .base import AliasedModel, JsonObject, L, Number, WireModel
 from .responses import OutputItem
 
 
-class ChatMessage(WireModel):
+class ChatMessage(AliasedModel):
     """A question or an answer (a turn) in a chat's history. `parent_id` and `children_ids` make the tree."""
 
     id: str
@@ -42,7 +42,7 @@ class ChatMessage(WireModel):
     user: Annotated[UserName | None, L] = None
 
 
-class History(WireModel):
+class History(AliasedModel):
     """All turns of a chat by id; `current_id` is the last one of the branch on screen."""
 
     messages: dict[str, ChatMessage] = Field(default_factory=dict)

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from .base import JsonObject, L, Number, S, WireModel
+from .base import AliasedModel, JsonObject, L, Number, S, WireModel
 from .responses import CompletionChunk
 
 
-class UserMessage(WireModel):
+class UserMessage(AliasedModel):
     """The question, as the caller wants it stored (0.12.4): the server makes the chat and the turns from
     it.
     """

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field
 
-from .base import JsonObject, Number, WireModel
+from .base import AliasedModel, JsonObject, Number, WireModel
 
 
-class ModelInfo(WireModel):
+class ModelInfo(AliasedModel):
     """One model; `name` is what a person sees. `owned_by` tells the kind of provider (openai, ollama, arena
     …).
     """
