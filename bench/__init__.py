@@ -1,0 +1,1 @@
+"""The figures of the README: each comes from a command here, measured over real HTTP on this machine."""
