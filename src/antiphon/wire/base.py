@@ -26,7 +26,17 @@ Number = StrictInt | StrictFloat
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """The release that brought an event, a body or a field. Release "antiphon" marks an addition of ours."""
+    """The release that brought an event, a body or a field; "antiphon" marks an addition of ours.
+
+    0.6.41 stands for that release or an earlier one, and a field without a mark came with its class.
+    """
+
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """The last release that sends a field; a later one puts something else in its place."""
 
     release: str
 
@@ -34,6 +44,7 @@ class Since:
 S = Since("0.6.41")
 L = Since("0.12.4")
 OURS = Since("antiphon")
+UNTIL_S = Until("0.6.41")
 
 
 class WireModel(BaseModel):

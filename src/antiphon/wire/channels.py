@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from .accounts import UserEntry, UserName
-from .base import OURS, JsonObject, L, S, WireModel
+from .base import OURS, UNTIL_S, JsonObject, L, WireModel
 
 
 class AccessGrant(WireModel):
@@ -39,7 +39,7 @@ class ChannelRecord(WireModel):
     is_private: bool | None = None
     data: JsonObject | None = None
     meta: JsonObject | None = None
-    access_control: Annotated[JsonObject | None, S] = None
+    access_control: Annotated[JsonObject | None, UNTIL_S] = None
     access_grants: Annotated[list[AccessGrant] | None, L] = None
     created_at: int
     updated_at: int
@@ -82,7 +82,7 @@ class ChannelForm(WireModel):
     is_private: bool | None = None
     data: JsonObject | None = None
     meta: JsonObject | None = None
-    access_control: Annotated[JsonObject | None, S] = None
+    access_control: Annotated[JsonObject | None, UNTIL_S] = None
     access_grants: Annotated[list[AccessGrant] | None, L] = None
     group_ids: list[str] | None = None
     user_ids: list[str] | None = None

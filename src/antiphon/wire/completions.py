@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from .base import AliasedModel, JsonObject, L, Number, S, WireModel
+from .base import UNTIL_S, AliasedModel, JsonObject, L, Number, WireModel
 from .responses import CompletionChunk
 
 
@@ -56,7 +56,7 @@ class CompletionAccepted(WireModel):
     """Answer to a completion whose text travels as events."""
 
     status: bool
-    task_id: Annotated[str | None, S] = None
+    task_id: Annotated[str | None, UNTIL_S] = None
     task_ids: Annotated[list[str] | None, L] = None
     chat_id: Annotated[str | None, L] = None
 

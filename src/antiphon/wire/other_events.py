@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import FailFast
 
-from .base import Event, JsonObject, L, S, Since, WireModel
+from .base import UNTIL_S, Event, JsonObject, L, Since, WireModel
 
 Bytes = Annotated[list[int], FailFast()]
 """Binary data as the JSON list of its bytes."""
@@ -47,7 +47,7 @@ class NoteRecord(Event):
     title: str | None = None
     data: JsonObject | None = None
     meta: JsonObject | None = None
-    access_control: Annotated[JsonObject | None, S] = None
+    access_control: Annotated[JsonObject | None, UNTIL_S] = None
     access_grants: Annotated[list[Any] | None, L] = None
     created_at: int | None = None
     updated_at: int | None = None
@@ -105,7 +105,7 @@ class DocumentState(Event):
 
     document_id: str
     state: Bytes
-    sessions: Annotated[list[str] | None, S] = None
+    sessions: Annotated[list[str] | None, UNTIL_S] = None
     content: Annotated[Any, L] = None
 
 
