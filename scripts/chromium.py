@@ -1,4 +1,7 @@
-"""Find a Chromium for the tests and figures, or install one; prints its path, says on standard error what it does."""
+"""Find a Chromium for the tests and the figures, or install one.
+
+Prints its path; what it does is said on standard error.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,7 @@ def main() -> int:
     named = os.environ.get("CHROMIUM")
     if named:
         if not runs(named):
-            say(
-                f"CHROMIUM is {named!r}, which does not run: name a Chromium's program file, or leave it unset."
-            )
+            say(f"CHROMIUM is {named!r}, which does not run: name a Chromium's program, or leave it unset.")
             return 1
         return found(named, "named by CHROMIUM")
     if path := installed():

@@ -1,7 +1,7 @@
 """Build `.venv` from the pinned, hashed lock, saying what is done and how long it took.
 
-`python3.11 scripts/set_up.py run` (or `dev`) needs nothing but the standard library of the Python that runs it. `dev`
-holds all that `run` holds. What is there and still right is kept.
+`python3.11 scripts/set_up.py run` (or `dev`) needs nothing but its Python's standard library. `dev` holds all
+that `run` holds. What is there and still right is kept.
 """
 
 from __future__ import annotations
