@@ -52,8 +52,8 @@ def spoken(name: str) -> str:
 def picker() -> h.Element:
     """The one picker of a page; a row's button opens it beside itself, with no script."""
     return h.div("#emoji-picker", popover=True, role="group", aria_label="Choose a reaction")[
-        (
+        [
             h.button(type="button", data_name=name, aria_label=spoken(name), title=spoken(name))[glyph(name)]
             for name in QUICK
-        )
+        ]
     ]

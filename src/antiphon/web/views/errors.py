@@ -29,7 +29,7 @@ def error_main(status: int, text: str | None = None, *, signed_in: bool = True) 
         h.div(".scroller")[
             h.div(".welcome.trouble")[
                 icons.mark(),
-                h.p(".code")[str(status)],
+                h.p(".code-number")[str(status)],
                 h.h1[title],
                 text and h.p(".lead")[text],
                 h.p(".hint")[advice],
