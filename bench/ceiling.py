@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import struct
 import time
@@ -46,8 +47,13 @@ class _Blaster:
         writer.write(_frame(b'0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000}'))
         writer.write(_frame(b'40{"sid":"b"}') + _frame(b'430[{"id":"c"}]'))
         self.writers.append(writer)
-        while await reader.read(1 << 16):
-            pass
+        try:
+            while await reader.read(1 << 16):
+                pass
+        except ConnectionError:
+            pass  # the receiver cuts its lines without a farewell
+        finally:
+            writer.close()
 
     async def blast(self) -> None:
         """Write the event to everybody, in bursts, as a busy channel does."""
@@ -70,7 +76,11 @@ async def deliveries(swarm: Swarm) -> float:
             begun = time.monotonic()
             await blaster.blast()
             seen = await swarm.collect(SOCKETS * EVENTS, 60)
-            return len(seen.arrivals) / (max(arrival.at for arrival in seen.arrivals) - begun)
+        for writer in blaster.writers:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+    return len(seen.arrivals) / (max(arrival.at for arrival in seen.arrivals) - begun)
 
 
 async def tokens(provider_url: str) -> float:
@@ -90,6 +100,7 @@ async def tokens(provider_url: str) -> float:
                 raise BenchError("the provider closed a stream early")
             tail = (tail + data)[-16:]
         writer.close()
+        await writer.wait_closed()
 
     begun = time.monotonic()
     await asyncio.gather(*(read_one() for _ in range(STREAMS)))

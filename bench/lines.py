@@ -11,6 +11,7 @@ import struct
 import time
 from typing import Protocol
 
+HELLO = re.compile(rb'event: hello\s.*?"stream":\s*"([^"]+)"', re.DOTALL)
 TAIL = 256  # bytes of a page stream kept back, so that a mark cut by two reads is still found
 
 
@@ -229,8 +230,11 @@ class StreamLine(Line):
                 return
             self.streaming = True
             self.buffer = rest
-        if not self.ready.done() and b"event:" in self.buffer:
-            self.ready.set_result("")
+        if not self.ready.done():
+            hello = HELLO.search(self.buffer)
+            if hello is None:
+                return
+            self.ready.set_result(hello[1].decode())
         self.frames += self.buffer.count(b"\n\n")
         self.owner.watch.look(self.index, self.buffer, self.seen)
         self.buffer = self.buffer[-TAIL:]

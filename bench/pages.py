@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from bench import browser as browsers
 from bench import processes
 from bench.accounts import Accounts
+from bench.failure import BenchError
 from bench.fanout import WORDS, quantile
 from bench.scenario import Figure, Sizes, Subject
 from bench.swarm import Swarm
@@ -22,6 +23,8 @@ from bench.target import Kind
 
 MARK = r"bench-page-(\d{6})"
 STREAM = "/page/stream"
+PRESENCE = "/page/presence"
+PRESENCE_EVERY = 10.0  # seconds
 
 
 class OpenPages:
@@ -57,8 +60,9 @@ class OpenPages:
         middle: list[float] = []
         cpu: list[float] = []
         size: list[float] = []
-        async with self._opened(subject, sizes, swarm, channel):
+        async with self._opened(subject, sizes, swarm, channel) as tabs:
             for n in range(sizes.pages_posts + 1):
+                await tabs.say_presence()
                 await swarm.watch("bench-page-", MARK)
                 before = processes.cpu_seconds(server.pid) if server.pid else None
                 text = f"bench-page-{next(self._number):06d} {WORDS}"
@@ -75,41 +79,58 @@ class OpenPages:
                     cpu.append((processes.cpu_seconds(server.pid) - before) * 1000)
         sample = {"last": quantile(last, 0.5), "middle": quantile(middle, 0.5), "bytes": quantile(size, 0.5)}
         if cpu:
-            sample["cpu"] = sum(cpu) / len(
-                cpu
-            )  # the kernel counts in steps of 10 ms: a mean is finer than a median
+            # The kernel counts in steps of 10 ms: a mean is finer than a median.
+            sample["cpu"] = sum(cpu) / len(cpu)
         return sample
 
     @asynccontextmanager
     async def _opened(
         self, subject: Subject, sizes: Sizes, swarm: Swarm, channel: str
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Tabs]:
         server, people = subject.running(), subject.people()
         if server.kind is Kind.OPEN_WEBUI:
             async with swarm.sockets(server.url, people.tokens(sizes.pages_open)):
-                yield
+                yield Tabs(people, [])
             return
         if subject.name not in self._cookies:
-            self._cookies[subject.name] = await self._sign_in(people)
+            self._cookies[subject.name] = await _sign_in(people)
         cookies = self._cookies[subject.name]
-        requests = [
-            (self._stream_path(channel), {"Cookie": cookies[n % len(cookies)]})
-            for n in range(sizes.pages_open)
-        ]
-        async with swarm.streams(server.url, requests):
-            yield
+        turns = [cookies[n % len(cookies)] for n in range(sizes.pages_open)]
+        path = f"{STREAM}?{urlencode({'kind': 'channel', 'id': channel})}"
+        async with swarm.streams(server.url, [(path, {"Cookie": cookie}) for cookie in turns]) as ids:
+            yield Tabs(people, list(zip(ids, turns, strict=True)))
 
-    @staticmethod
-    def _stream_path(channel: str) -> str:
-        """The address a tab asks for when it shows this channel."""
-        return f"{STREAM}?{urlencode({'kind': 'channel', 'id': channel})}"
 
-    @staticmethod
-    async def _sign_in(people: Accounts) -> list[str]:
-        """A session cookie of the page for every person, got by signing in as people do."""
-        cookies: list[str] = []
-        async with browsers.chromium() as browser:
-            for person in people.people:
-                state = await browsers.signed_in(browser, people.server, person)
-                cookies.append("; ".join(f"{c['name']}={c['value']}" for c in state["cookies"]))
-        return cookies
+class Tabs:
+    """The open pages' sign of life: a tab of ours says every 10 s that it is there, or is given up.
+
+    It is said between two measured posts, never during one.
+    """
+
+    def __init__(self, people: Accounts, streams: list[tuple[str, str]]) -> None:
+        self._people = people
+        self._streams = streams
+        self._due = 0.0
+
+    async def say_presence(self) -> None:
+        """Say it for every tab when it is due."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + PRESENCE_EVERY
+        url = self._people.server.url
+        for stream, cookie in self._streams:
+            body = {"stream": stream, "focused": False, "at_end": True}
+            headers = {"Cookie": cookie, "Origin": url}
+            async with self._people.http.post(f"{url}{PRESENCE}", json=body, headers=headers) as response:
+                if response.status >= 400:
+                    raise BenchError(f"POST {PRESENCE}: {response.status} {(await response.text())[:200]}")
+
+
+async def _sign_in(people: Accounts) -> list[str]:
+    """A session cookie of the page for every person, got by signing in as people do."""
+    cookies: list[str] = []
+    async with browsers.chromium() as browser:
+        for person in people.people:
+            state = await browsers.signed_in(browser, people.server, person)
+            cookies.append("; ".join(f"{c['name']}={c['value']}" for c in state["cookies"]))
+    return cookies

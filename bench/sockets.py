@@ -44,12 +44,11 @@ class Receiver:
         return {"sids": await self.stand(url, new)}
 
     async def streams(self, url: str, requests: list[dict[str, Any]]) -> dict[str, Any]:
-        """Open a page stream per request (`path`, `headers`); answers when each has said its first event."""
+        """Open a page stream per request (`path`, `headers`); answers with their ids."""
         netloc = urlsplit(url).netloc
         base = len(self.lines)
         new = [StreamLine(self, base + n, netloc, r["path"], r["headers"]) for n, r in enumerate(requests)]
-        await self.stand(url, new)
-        return {"open": len(new)}
+        return {"ids": await self.stand(url, new)}
 
     async def stand(self, url: str, new: Sequence[Line]) -> list[str]:
         """Connect these lines, a few at a time, and wait until each is ready."""

@@ -95,11 +95,14 @@ class Swarm:
             await self._ask("close")
 
     @asynccontextmanager
-    async def streams(self, url: str, requests: Sequence[tuple[str, dict[str, str]]]) -> AsyncIterator[None]:
-        """One open page stream per (path, headers) for the block."""
+    async def streams(
+        self, url: str, requests: Sequence[tuple[str, dict[str, str]]]
+    ) -> AsyncIterator[list[str]]:
+        """One open page stream per (path, headers) for the block; gives the streams' ids."""
         try:
-            await self._ask("streams", url=url, requests=[{"path": p, "headers": h} for p, h in requests])
-            yield
+            asked = [{"path": path, "headers": headers} for path, headers in requests]
+            answer = await self._ask("streams", url=url, requests=asked)
+            yield list(answer["ids"])
         finally:
             await self._ask("close")
 

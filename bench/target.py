@@ -26,6 +26,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PROBE_EVERY = 0.005  # seconds between two looks at /health: the resolution of the start time
 START_LIMIT = 120.0
 SHOWN_LOG = 2000
+# Settings of this machine that would make two runs differ: a started server sees none of them.
+FOREIGN = (
+    *("ANTIPHON_", "OPENAI_", "OLLAMA_", "WEBUI_", "WEBSOCKET_", "ENABLE_"),
+    *("DATABASE_URL", "DATA_DIR", "DEFAULT_USER_ROLE", "REDIS_URL"),
+)
 
 
 class Kind(StrEnum):
@@ -56,11 +61,7 @@ class Launch:
 
     def environment(self, data: Path, provider_url: str) -> dict[str, str]:
         """The variables: no network, models from the bench's provider, channels on, sign-up open."""
-        env = {
-            k: v
-            for k, v in os.environ.items()
-            if not k.startswith(("ANTIPHON_", "OPENAI_", "OLLAMA_", "WEBUI_"))
-        }
+        env = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         env |= {
             "OPENAI_API_BASE_URLS": f"{provider_url}/v1",
             "OPENAI_API_KEYS": "bench",
