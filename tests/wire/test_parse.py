@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.wire.recordings import difference, server_events
 
@@ -259,7 +259,7 @@ RECORDED = server_events()
 
 
 @given(name=names, payload=json_values | envelopes)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_reading_never_raises_and_writing_back_gives_the_input(name: str, payload: Any) -> None:
     """Any JSON value under any name becomes one of the three, and is written back as it came."""
     event = wire.parse_event(name, payload)
@@ -269,7 +269,7 @@ def test_reading_never_raises_and_writing_back_gives_the_input(name: str, payloa
 
 
 @given(name=st.sampled_from(EMITS) | st.text(), payload=json_values | envelopes)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_reading_what_a_client_sent_never_raises_either(name: str, payload: Any) -> None:
     """The same law for a server."""
     event = wire.parse_emit(name, payload)
@@ -283,7 +283,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(data=st.data(), line=st.sampled_from(RECORDED), new=json_values)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_recorded_event_with_any_one_value_replaced_is_read_or_refused(
     data: st.DataObject, line: Any, new: Any
 ) -> None:
