@@ -76,7 +76,7 @@ class OpenPages:
                 middle.append(quantile(waits, 0.5))
                 size.append(sum(seen.received) / len(seen.received) / 1024)
                 if server.pid and before is not None:
-                    cpu.append((processes.cpu_seconds(server.pid) - before) * 1000)
+                    cpu.append((await processes.cpu_when_done(server.pid) - before) * 1000)
         sample = {"last": quantile(last, 0.5), "middle": quantile(middle, 0.5), "bytes": quantile(size, 0.5)}
         if cpu:
             # The kernel counts in steps of 10 ms: a mean is finer than a median.

@@ -57,6 +57,18 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
+async def cpu_when_done(pid: int, *, quiet: float = 0.1, limit: float = 5.0) -> float:
+    """`cpu_seconds` once the tree stands still for `quiet` seconds: work after the answer counts too."""
+    deadline = time.monotonic() + limit
+    now = cpu_seconds(pid)
+    while time.monotonic() < deadline:
+        await asyncio.sleep(quiet)
+        before, now = now, cpu_seconds(pid)
+        if now - before <= 0.01:  # one step of the kernel's clock
+            break
+    return now
+
+
 async def settled(pid: int, *, quiet: float = 1.0, limit: float = 20.0) -> None:
     """Wait until the tree has used less than 2 % of a core for `quiet` seconds, at most `limit` seconds."""
     deadline = time.monotonic() + limit

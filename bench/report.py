@@ -48,9 +48,11 @@ class Row:
     def ratio(self, ours: str, other: str) -> str:
         """How many times better the first subject is."""
         a, b = self.middle(ours), self.middle(other)
-        if not a or not b:
+        if not a or not b or not self.figure.compared:
             return NOTHING
-        return f"{(a / b if self.figure.higher_is_better else b / a):,.1f}{TIMES}"
+        better = a / b if self.figure.higher_is_better else b / a
+        digits = 0 if better >= 10 else 1 if better >= 1 else 2
+        return f"{better:,.{digits}f}{TIMES}"
 
     def aim(self, subject: str) -> str:
         """The aim, and whether this subject meets it."""

@@ -22,6 +22,7 @@ class Figure:
     higher_is_better: bool = False
     aim: float | None = None
     digits: int = 0
+    compared: bool = True  # whether a ratio says anything
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,11 @@ class Streaming:
                 )
             )
             seen = await swarm.collect(chats, sizes.limit)
-            cpu = processes.cpu_seconds(server.pid) - before if server.pid and before is not None else None
+            cpu = (
+                await processes.cpu_when_done(server.pid) - before
+                if server.pid and before is not None
+                else None
+            )
         self._check_marks(seen, forms)
         for person, form, answer in zip(askers, forms, accepted, strict=True):
             chat_id = form.get("chat_id") or answer["chat_id"]
