@@ -105,7 +105,9 @@ def merge(rows: Mapping[str, MessageRow], incoming: Incoming, takes: Callable[[s
             new = _changed(old, message, owned=not takes(message_id, message.get("done") is True))
         if new != old:
             merged[message_id] = changed[message_id] = new
-    removed = {message_id for message_id, message in incoming.messages.items() if message is None} & set(merged)
+    removed = {message_id for message_id, message in incoming.messages.items() if message is None} & set(
+        merged
+    )
     for message_id in removed:
         gone = merged.pop(message_id)
         changed.pop(message_id, None)
@@ -182,15 +184,19 @@ def _check(message_id: str, message: Any) -> None:
 def _check_tree(rows: Mapping[str, MessageRow]) -> None:
     safe: set[str] = set()
     for row in rows.values():
-        path: list[str] = []
-        at: str | None = row.id
-        while at is not None and at not in safe:
-            if at in path:
-                raise BadDocument(f"The message {at!r} would be its own forerunner.")
-            path.append(at)
-            if at not in rows:
-                raise BadDocument(f"The message {path[-2]!r} follows {at!r}, which is not in this chat.")
-            at = rows[at].parent_id
+        path: set[str] = set()
+        at = row
+        while at.id not in safe:
+            if at.id in path:
+                raise BadDocument(f"The message {at.id!r} would be its own forerunner.")
+            path.add(at.id)
+            if at.parent_id is None:
+                break
+            if at.parent_id not in rows:
+                raise BadDocument(
+                    f"The message {at.id!r} follows {at.parent_id!r}, which is not in this chat."
+                )
+            at = rows[at.parent_id]
         safe.update(path)
 
 

@@ -140,7 +140,11 @@ async def tags_of(connection: AsyncConnection, chat_id: str) -> list[ChatRecord]
 
 async def tags_of_user(connection: AsyncConnection, user_id: str) -> list[ChatRecord]:
     """Return all tags of a person's chats, each once."""
-    query = select(chat_tags).where(chat_tags.c.user_id == user_id).order_by(chat_tags.c.name, chat_tags.c.chat_id)
+    query = (
+        select(chat_tags)
+        .where(chat_tags.c.user_id == user_id)
+        .order_by(chat_tags.c.name, chat_tags.c.chat_id)
+    )
     return list({row.id: row for row in await connection.execute(query)}.values())
 
 

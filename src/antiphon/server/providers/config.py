@@ -66,7 +66,9 @@ class ProviderConfig:
         }
 
 
-def from_documents(openai: dict[str, Any], ollama: dict[str, Any], *, quiet_ollama: bool = False) -> ProviderConfig:
+def from_documents(
+    openai: dict[str, Any], ollama: dict[str, Any], *, quiet_ollama: bool = False
+) -> ProviderConfig:
     """Put the two documents together. Raises `BadProviderConfig`."""
     addresses = [checked_address(url) for url in _texts(openai, "OPENAI_API_BASE_URLS")]
     keys = _texts(openai, "OPENAI_API_KEYS")
@@ -132,7 +134,8 @@ async def store(database: Database, kind: str, document: dict[str, Any]) -> None
     """Keep one of the two documents."""
     insert = database.insert(provider_settings).values(kind=kind, value=document, updated_at=int(time.time()))
     update = insert.on_conflict_do_update(
-        index_elements=["kind"], set_={"value": insert.excluded.value, "updated_at": insert.excluded.updated_at}
+        index_elements=["kind"],
+        set_={"value": insert.excluded.value, "updated_at": insert.excluded.updated_at},
     )
     async with database.write() as connection:
         await connection.execute(update)
@@ -170,7 +173,9 @@ def _configs(document: dict[str, Any], key: str, count: int) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(item, dict) for item in value.values()):
-        raise BadProviderConfig(f'{key} takes an object with one object per address: {{"0": {{…}}, "1": {{…}}}}.')
+        raise BadProviderConfig(
+            f'{key} takes an object with one object per address: {{"0": {{…}}, "1": {{…}}}}.'
+        )
     return {place: item for place, item in value.items() if place.isdigit() and int(place) < count}
 
 

@@ -65,7 +65,9 @@ class Eliza:
         keys = dict.fromkeys(self._aliases.get(word, word) for word in words.split())
         # A word can be a key of its own and also stand for a group (“mother” after “my”).
         keys |= dict.fromkeys(word for word in words.split())
-        return sorted((self._rules[key] for key in keys if key in self._rules), key=lambda rule: -rule["rank"])
+        return sorted(
+            (self._rules[key] for key in keys if key in self._rules), key=lambda rule: -rule["rank"]
+        )
 
     def _kept(self, words: str) -> str | None:
         for pattern in self._rules["my"]["patterns"]:
@@ -105,7 +107,9 @@ class ElizaSource:
 
     address = "Eliza"
 
-    def __init__(self, sleep: Callable[[float], Awaitable[None]], delay: float, eliza: Eliza | None = None) -> None:
+    def __init__(
+        self, sleep: Callable[[float], Awaitable[None]], delay: float, eliza: Eliza | None = None
+    ) -> None:
         self._sleep = sleep
         self._delay = delay
         self._eliza = eliza or Eliza()
@@ -113,7 +117,11 @@ class ElizaSource:
     async def stream(self, body: dict[str, Any]) -> AsyncGenerator[list[dict[str, Any]], None]:
         """Yield one word per chunk, `delay` seconds apart."""
         text = self._eliza.answer(_said(body))
-        head = {"id": f"chatcmpl-{uuid4().hex[:12]}", "object": "chat.completion.chunk", "created": int(time.time())}
+        head = {
+            "id": f"chatcmpl-{uuid4().hex[:12]}",
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+        }
         head["model"] = ELIZA
 
         def chunk(delta: dict[str, Any], finish: str | None = None, **extra: Any) -> list[dict[str, Any]]:

@@ -85,7 +85,9 @@ def of_status(address: str, status: int, body: str, model: str | None = None) ->
             status=status,
         )
     if status in {404, 405}:
-        what = f"does not know the model {model!r} or this address" if model else "has nothing at this address"
+        what = (
+            f"does not know the model {model!r} or this address" if model else "has nothing at this address"
+        )
         return ProviderFailed(
             "not-found",
             f"The provider at {address} {what} ({status}). "

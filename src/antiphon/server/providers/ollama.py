@@ -25,7 +25,9 @@ async def ollama_models(
     ]
 
 
-async def ollama_version(session: aiohttp.ClientSession, address: str, key: str, seconds: float) -> dict[str, Any]:
+async def ollama_version(
+    session: aiohttp.ClientSession, address: str, key: str, seconds: float
+) -> dict[str, Any]:
     """Return `{version}`. Raises `ProviderFailed`."""
     body = await OpenAIEndpoint(session, address, key).fetch("/api/version", seconds)
     if not isinstance(body, dict) or "version" not in body:

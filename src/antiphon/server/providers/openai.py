@@ -58,7 +58,7 @@ class OpenAIEndpoint:
         """Yield the chunks of one streamed answer."""
         async with aclosing(self.stream_payloads(body)) as batches:
             async for payloads in batches:
-                chunks = []
+                chunks: list[dict[str, Any]] = []
                 for payload in payloads:
                     try:
                         chunk = json.loads(payload)
@@ -156,7 +156,9 @@ class OpenAIEndpoint:
         try:
             if response.status >= 300:
                 model = body.get("model") if body else None
-                raise failures.of_status(self._address, response.status, await self._error_body(response), model)
+                raise failures.of_status(
+                    self._address, response.status, await self._error_body(response), model
+                )
             yield response
         finally:
             response.close()  # an answer that was not read to its end must not hold the connection
@@ -179,9 +181,12 @@ def _reason(error: aiohttp.ClientConnectorError) -> str:
 def _as_chunk(body: dict[str, Any]) -> dict[str, Any]:
     """Turn a whole body into one chunk that says it all."""
     choices = [
-        {"index": 0, "delta": choice.get("message") or {}, "finish_reason": choice.get("finish_reason") or "stop"}
+        {
+            "index": 0,
+            "delta": choice.get("message") or {},
+            "finish_reason": choice.get("finish_reason") or "stop",
+        }
         for choice in body["choices"][:1]
         if isinstance(choice, dict)
     ]
     return {**body, "object": "chat.completion.chunk", "choices": choices}
-

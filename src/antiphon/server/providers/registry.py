@@ -155,7 +155,8 @@ class Providers:
         endpoint = OpenAIEndpoint(self._open_session, connection.address, connection.key)
         if connection.model_ids:
             rows: Iterable[dict[str, Any]] = [
-                {"id": name, "object": "model", "created": 0, "owned_by": "openai"} for name in connection.model_ids
+                {"id": name, "object": "model", "created": 0, "owned_by": "openai"}
+                for name in connection.model_ids
             ]
         else:
             try:

@@ -50,7 +50,13 @@ class _Part:
             }
         if self.kind == "reasoning":
             content = [{"type": "reasoning_text", "text": text}]
-            return {"type": "reasoning", "id": self.item_id, "status": status, "summary": [], "content": content}
+            return {
+                "type": "reasoning",
+                "id": self.item_id,
+                "status": status,
+                "summary": [],
+                "content": content,
+            }
         return {
             "type": "function_call",
             "id": self.item_id,
@@ -148,8 +154,9 @@ class Answer:
 
     def end(self) -> None:
         """Let go what was held back because it could have become a tag."""
-        if rest := self._tag.rest():
-            self._say("message", rest)
+        kind, rest = self._tag.rest()
+        if rest:
+            self._say(kind, rest)
 
     def drain(self) -> list[Raw | dict[str, Any]]:
         """Return what nobody has been told, in order, deltas of one part in one; afterwards it counts as told."""
@@ -238,7 +245,9 @@ class Answer:
         self._current = part
         if kind != "message":
             item = part.item("in_progress")
-            self._untold.append({"type": "response.output_item.added", "output_index": part.index, "item": item})
+            self._untold.append(
+                {"type": "response.output_item.added", "output_index": part.index, "item": item}
+            )
         return part
 
     def _close(self) -> None:
@@ -251,7 +260,9 @@ class Answer:
         part.closed = True
         if part.kind == "reasoning":
             item = part.item("completed")
-            self._untold.append({"type": "response.output_item.done", "output_index": part.index, "item": item})
+            self._untold.append(
+                {"type": "response.output_item.done", "output_index": part.index, "item": item}
+            )
 
     def _call(self, call: dict[str, Any]) -> None:
         index = call.get("index")
@@ -261,7 +272,9 @@ class Answer:
         part = self._calls.get(index)
         if part is None:
             call_id = call.get("id") or new_item_id("call")
-            part = self._open("function_call", self._new_id("fc"), call_id=call_id, name=function.get("name") or "")
+            part = self._open(
+                "function_call", self._new_id("fc"), call_id=call_id, name=function.get("name") or ""
+            )
             self._calls[index] = part
         arguments = function.get("arguments")
         if isinstance(arguments, str) and arguments:
@@ -303,9 +316,9 @@ class _ThinkTag:
             said.append(("reasoning", before[: len(before) - keep]))
         return [(kind, piece) for kind, piece in said if piece]
 
-    def rest(self) -> str:
+    def rest(self) -> tuple[str, str]:
         held, self._held, self.over = self._held, "", True
-        return "" if not held.strip() and not self._inside else held
+        return ("reasoning" if self._inside else "message"), held
 
 
 def with_both_names(usage: Any) -> dict[str, Any]:

@@ -68,7 +68,8 @@ class Release012:
     def frame_of(self, answer: Answer) -> list[type_and_data]:
         """Say each new delta or item; deltas of one part are one."""
         return [
-            ("response:completion", entry.chunk if isinstance(entry, Raw) else entry) for entry in answer.drain()
+            ("response:completion", entry.chunk if isinstance(entry, Raw) else entry)
+            for entry in answer.drain()
         ]
 
     def stream_over(self, answer: Answer) -> list[type_and_data]:
@@ -84,7 +85,10 @@ class Release012:
 
     def stopped(self, answer: Answer) -> list[type_and_data]:
         """Say `chat:tasks:cancel` with the items so far, then without."""
-        return [("chat:tasks:cancel", {"output": answer.output("incomplete")}), ("chat:tasks:cancel", NOTHING)]
+        return [
+            ("chat:tasks:cancel", {"output": answer.output("incomplete")}),
+            ("chat:tasks:cancel", NOTHING),
+        ]
 
     def failed(self, answer: Answer, text: str, title: str | None) -> list[type_and_data]:
         """Say the error, then the end with the items so far."""
@@ -104,11 +108,11 @@ class Release06:
 
     frame = 0.05
 
-    def chat_listed(self, chat_id: str, folder_id: str | None) -> list[type_and_data]:  # noqa: ARG002 - one signature
+    def chat_listed(self, chat_id: str, folder_id: str | None) -> list[type_and_data]:
         """Say nothing: 0.6.41 has no such event."""
         return []
 
-    def active(self, active: bool, folder_id: str | None) -> list[type_and_data]:  # noqa: ARG002 - one signature
+    def active(self, active: bool, folder_id: str | None) -> list[type_and_data]:
         """Say nothing: 0.6.41 has no such event."""
         return []
 
@@ -129,7 +133,7 @@ class Release06:
         content = self.content(answer, complete=True)
         return [("chat:completion", {"done": True, "content": content, "title": title})]
 
-    def stopped(self, answer: Answer) -> list[type_and_data]:  # noqa: ARG002 - one signature
+    def stopped(self, answer: Answer) -> list[type_and_data]:
         """Say `chat:tasks:cancel`."""
         return [("chat:tasks:cancel", NOTHING)]
 

@@ -8,9 +8,8 @@ from antiphon.server.runs.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds that a run waits. `connect` is counted by the HTTP session, the others by `Patience`."""
+    """Seconds that a run waits; for a connection to come about the HTTP session has a limit of its own."""
 
-    connect: float = 10.0
     first: float = 300.0
     """To the first sign after the request: a local model may have to be loaded from disk."""
     idle: float = 120.0

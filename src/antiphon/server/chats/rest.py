@@ -1,0 +1,336 @@
+"""REST: a person's chats, under the paths and in the shapes of the original. Times are Unix seconds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Body, Depends, Query
+
+from antiphon.server.chats import rows as stored
+from antiphon.server.chats.documents import (
+    BadDocument,
+    Incoming,
+    MessageRow,
+    document_of,
+    merge,
+    newest_leaf,
+    read,
+)
+from antiphon.server.chats.titles import UNTITLED
+from antiphon.server.errors import Problem
+from antiphon.server.runs import states
+from antiphon.server.runs.registry import Runs
+from antiphon.server.runs.rest import runs_of
+from antiphon.server.security.principals import Principal, current_user
+from antiphon.server.state import ServerState, state_of
+
+router = APIRouter(prefix="/api/v1/chats")
+
+State = Annotated[ServerState, Depends(state_of)]
+User = Annotated[Principal, Depends(current_user)]
+AllRuns = Annotated[Runs, Depends(runs_of)]
+Form = Annotated[dict[str, Any], Body()]
+
+
+@router.get("/")
+@router.get("/list", include_in_schema=False)
+async def chat_list(
+    user: User,
+    state: State,
+    runs: AllRuns,
+    page: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
+    include_pinned: bool = False,
+) -> list[dict[str, Any]]:
+    """Return chats, newest first, 60 a page (an empty page is the end), all without `page`; the pinned ones apart."""
+    async with state.database.read() as connection:
+        rows = await stored.chat_list(
+            connection, user.id, page=page, pinned=None if include_pinned else False
+        )
+    return [_entry(row, runs) for row in rows]
+
+
+@router.get("/pinned")
+async def pinned(user: User, state: State, runs: AllRuns) -> list[dict[str, Any]]:
+    """Return the pinned chats."""
+    async with state.database.read() as connection:
+        rows = await stored.chat_list(connection, user.id, pinned=True)
+    return [_entry(row, runs) for row in rows]
+
+
+@router.get("/all/tags")
+async def all_tags(user: User, state: State) -> list[dict[str, Any]]:
+    """Return the tags of all chats, each once."""
+    async with state.database.read() as connection:
+        return [_tag(row) for row in await stored.tags_of_user(connection, user.id)]
+
+
+@router.post("/tags")
+async def chats_of_tag(user: User, state: State, runs: AllRuns, form: Form) -> list[dict[str, Any]]:
+    """Return the chats that have the tag `name`."""
+    name = form.get("name")
+    if not isinstance(name, str):
+        raise Problem(422, "name takes the name of a tag.")
+    async with state.database.read() as connection:
+        ids = await stored.chats_with_tag(connection, user.id, stored.tag_id(name))
+        rows = await stored.chat_list(connection, user.id)
+    return [_entry(row, runs) for row in rows if row.id in ids]
+
+
+@router.post("/new")
+async def new_chat(user: User, state: State, runs: AllRuns, form: Form) -> dict[str, Any]:
+    """Make a chat from `{chat: document}`."""
+    incoming = _incoming(form)
+    folder_id = form.get("folder_id")
+    chat_id = str(uuid4())
+    async with state.database.write() as connection:
+        merged = _merged({}, incoming, {})
+        await stored.add_chat(
+            connection,
+            chat_id,
+            user.id,
+            incoming.title or UNTITLED,
+            _kept(incoming),
+            current_id=newest_leaf(merged, incoming.current_id),
+            folder_id=folder_id if isinstance(folder_id, str) else None,
+        )
+        await stored.put_messages(connection, chat_id, merged.values(), ())
+        answer = await _row(connection, chat_id, user, runs)
+    await _tell_list(state, user, chat_id)
+    return answer
+
+
+@router.get("/{chat_id}")
+async def chat(chat_id: str, user: User, state: State, runs: AllRuns) -> dict[str, Any]:
+    """Return a chat, an answer that is being written with its text so far."""
+    # Told first and read then: what is stored can only be newer than what was told.
+    now = await runs.snapshots(chat_id)
+    async with state.database.read() as connection:
+        return await _row(connection, chat_id, user, runs, now)
+
+
+@router.post("/{chat_id}")
+async def update_chat(chat_id: str, user: User, state: State, runs: AllRuns, form: Form) -> dict[str, Any]:
+    """Merge `{chat: document or part of it}` into the chat; see `antiphon.server.chats.documents` for the rules."""
+    incoming = _incoming(form)
+    async with state.database.write() as connection:
+        record = await _record(connection, chat_id, user)
+        rows = await stored.rows_of(connection, chat_id)
+        owners = {run.turn.message_id: run.state for run in runs.open_runs(chat_id=chat_id)}
+        merged = _merged(rows, incoming, owners)
+        changed = [row for row in merged.values() if rows.get(row.id) != row]
+        await stored.put_messages(connection, chat_id, changed, rows)
+        await stored.remove_messages(connection, chat_id, set(rows) - set(merged))
+        wanted = incoming.current_id or record.current_id
+        await stored.change_chat(
+            connection,
+            chat_id,
+            title=record.title if incoming.title is None else incoming.title or UNTITLED,
+            document={**record.document, **_kept(incoming)},
+            current_id=newest_leaf(merged, wanted),
+        )
+        answer = await _row(connection, chat_id, user, runs)
+    if answer["title"] != record.title:
+        await _tell(state, user, chat_id, "chat:title", answer["title"])
+    await _tell_list(state, user, chat_id)
+    return answer
+
+
+@router.delete("/{chat_id}")
+async def delete_chat(chat_id: str, user: User, state: State, runs: AllRuns) -> bool:
+    """Take a chat away; an answer that is being written is stopped."""
+    async with state.database.read() as connection:
+        await _record(connection, chat_id, user)
+    await runs.stop(runs.open_runs(chat_id=chat_id))
+    async with state.database.write() as connection:
+        await stored.delete_chat(connection, chat_id)
+    await _tell_list(state, user, chat_id)
+    return True
+
+
+@router.delete("/{chat_id}/messages/{message_id}")
+async def delete_message(
+    chat_id: str, message_id: str, user: User, state: State, runs: AllRuns
+) -> dict[str, Any]:
+    """Take one message away; what follows it then follows the message before it."""
+    await runs.stop([run for run in runs.open_runs(chat_id=chat_id) if run.turn.message_id == message_id])
+    gone = Incoming(None, None, {}, {message_id: None})
+    async with state.database.write() as connection:
+        record = await _record(connection, chat_id, user)
+        rows = await stored.rows_of(connection, chat_id)
+        if message_id not in rows:
+            raise Problem.not_found()
+        merged = _merged(rows, gone, {})
+        changed = [row for row in merged.values() if rows.get(row.id) != row]
+        await stored.put_messages(connection, chat_id, changed, rows)
+        await stored.remove_messages(connection, chat_id, [message_id])
+        wanted = record.current_id if record.current_id != message_id else rows[message_id].parent_id
+        await stored.change_chat(connection, chat_id, current_id=newest_leaf(merged, wanted))
+        answer = await _row(connection, chat_id, user, runs)
+    await _tell_list(state, user, chat_id)
+    return answer
+
+
+@router.get("/{chat_id}/pinned")
+async def is_pinned(chat_id: str, user: User, state: State) -> bool:
+    """Return whether a chat is pinned."""
+    async with state.database.read() as connection:
+        return bool((await _record(connection, chat_id, user)).pinned)
+
+
+@router.post("/{chat_id}/pin")
+async def pin(chat_id: str, user: User, state: State, runs: AllRuns) -> dict[str, Any]:
+    """Pin a chat, or let a pinned one go."""
+    return await _toggle(chat_id, "pinned", user, state, runs)
+
+
+@router.post("/{chat_id}/archive")
+async def archive(chat_id: str, user: User, state: State, runs: AllRuns) -> dict[str, Any]:
+    """Put a chat out of the list, or back into it."""
+    return await _toggle(chat_id, "archived", user, state, runs)
+
+
+@router.get("/{chat_id}/tags")
+async def tags(chat_id: str, user: User, state: State) -> list[dict[str, Any]]:
+    """Return the tags of a chat."""
+    async with state.database.read() as connection:
+        await _record(connection, chat_id, user)
+        return [_tag(row) for row in await stored.tags_of(connection, chat_id)]
+
+
+@router.post("/{chat_id}/tags")
+async def add_tag(chat_id: str, user: User, state: State, form: Form) -> list[dict[str, Any]]:
+    """Give a chat the tag `name`."""
+    name = _tag_name(form)
+    return await _change_tags(chat_id, user, state, lambda names: [*names, name])
+
+
+@router.delete("/{chat_id}/tags")
+async def remove_tag(chat_id: str, user: User, state: State, form: Form) -> list[dict[str, Any]]:
+    """Take the tag `name` from a chat."""
+    gone = stored.tag_id(_tag_name(form))
+    return await _change_tags(
+        chat_id, user, state, lambda names: [n for n in names if stored.tag_id(n) != gone]
+    )
+
+
+async def _change_tags(
+    chat_id: str, user: Principal, state: ServerState, change: Any
+) -> list[dict[str, Any]]:
+    async with state.database.write() as connection:
+        record = await _record(connection, chat_id, user)
+        names = [row.name for row in await stored.tags_of(connection, chat_id)]
+        await stored.set_tags(connection, record, change(names))
+        answer = [_tag(row) for row in await stored.tags_of(connection, chat_id)]
+    await _tell(state, user, chat_id, "chat:tags", [tag["name"] for tag in answer])
+    return answer
+
+
+async def _toggle(
+    chat_id: str, column: str, user: Principal, state: ServerState, runs: Runs
+) -> dict[str, Any]:
+    async with state.database.write() as connection:
+        record = await _record(connection, chat_id, user)
+        now = not getattr(record, column)
+        await stored.change_chat(connection, chat_id, updated_at=record.updated_at, **{column: now})
+        answer = await _row(connection, chat_id, user, runs)
+    await _tell_list(state, user, chat_id)
+    return answer
+
+
+async def _record(connection: Any, chat_id: str, user: Principal) -> stored.ChatRecord:
+    record = await stored.chat_of(connection, chat_id, user.id)
+    if record is None:
+        raise Problem.not_found()
+    return record
+
+
+async def _row(
+    connection: Any, chat_id: str, user: Principal, runs: Runs, now: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    record = await _record(connection, chat_id, user)
+    rows = await stored.rows_of(connection, chat_id)
+    document = document_of(record.title, record.current_id, record.document, rows.values())
+    for message_id, written in (now or {}).items():
+        message = document["history"]["messages"].get(message_id)
+        if message is not None and message.get("done") is not True:
+            message |= written
+    return {
+        "id": record.id,
+        "user_id": record.user_id,
+        "title": record.title,
+        "chat": document,
+        "updated_at": record.updated_at,
+        "created_at": record.created_at,
+        "share_id": record.share_id,
+        "archived": record.archived,
+        "pinned": record.pinned,
+        "meta": record.meta,
+        "variables": {},
+        "folder_id": record.folder_id,
+        "tasks": None,
+        "summary": None,
+        "current_message_id": record.current_id,
+        "context_usage": None,
+        "last_read_at": record.last_read_at,
+        "active": runs.is_active(chat_id),
+    }
+
+
+def _incoming(form: dict[str, Any]) -> Incoming:
+    try:
+        return read(form.get("chat"))
+    except BadDocument as error:
+        raise Problem(400, str(error)) from None
+
+
+def _merged(rows: dict[str, MessageRow], incoming: Incoming, owners: dict[str, str]) -> dict[str, MessageRow]:
+    def takes(message_id: str, done: bool) -> bool:
+        meta = rows[message_id].body.get("meta")
+        state = meta.get("state") if isinstance(meta, dict) else None
+        return message_id not in owners and (state not in states.ENDS or done)
+
+    try:
+        return merge(rows, incoming, takes).rows
+    except BadDocument as error:
+        raise Problem(400, str(error)) from None
+
+
+def _kept(incoming: Incoming) -> dict[str, Any]:
+    """Return the keys of the document that are stored as they are: the short list of messages is not."""
+    return {key: value for key, value in incoming.extras.items() if key != "messages"}
+
+
+def _entry(row: stored.ChatRecord, runs: Runs) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "title": row.title,
+        "updated_at": row.updated_at,
+        "created_at": row.created_at,
+        "last_read_at": row.last_read_at,
+        "active": runs.is_active(row.id),
+        "archived": row.archived,
+        "pinned": row.pinned,
+        "folder_id": row.folder_id,
+    }
+
+
+def _tag(row: stored.ChatRecord) -> dict[str, Any]:
+    return {"id": row.id, "name": row.name, "user_id": row.user_id, "meta": None}
+
+
+def _tag_name(form: dict[str, Any]) -> str:
+    name = form.get("name")
+    if not isinstance(name, str) or not name.strip() or len(name) > 100:
+        raise Problem(422, "name takes the name of a tag, of 1 to 100 characters.")
+    return name
+
+
+async def _tell(state: ServerState, user: Principal, chat_id: str, kind: str, data: Any) -> None:
+    payload = {"chat_id": chat_id, "data": {"type": kind, "data": data}}
+    await state.live.emit("events", payload, f"user:{user.id}")
+
+
+async def _tell_list(state: ServerState, user: Principal, chat_id: str) -> None:
+    if state.settings.dialect == "0.12":
+        await _tell(state, user, chat_id, "chat:list", {"chat_id": chat_id, "folder_id": None})
