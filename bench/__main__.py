@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,16 +26,27 @@ from bench.scenario import Sizes
 from bench.target import Kind, Launch, require_loopback
 
 
-def first_choice(url: str | None, spawn: Kind, venv: Path | None) -> Choice:
+class Spawn(StrEnum):
+    """What the bench can start."""
+
+    ANTIPHON = "antiphon"
+    ANTIPHON_SERVE = "antiphon-serve"
+    OPEN_WEBUI = "open-webui"
+
+
+def first_choice(url: str | None, spawn: Spawn, venv: Path | None) -> Choice:
     """The server in the first column."""
     if url:
         require_loopback(url)
         return Choice(url, url=url)
-    if spawn is Kind.ANTIPHON:
-        return Choice("Antiphon", launch=Launch(spawn, venv.resolve() if venv else None))
-    if venv is None:
+    environment = venv.absolute() if venv else None  # not resolved: an environment's python is a link
+    if spawn is not Spawn.OPEN_WEBUI:
+        alone = spawn is Spawn.ANTIPHON_SERVE
+        name = "Antiphon's server alone" if alone else "Antiphon"
+        return Choice(name, launch=Launch(Kind.ANTIPHON, environment, alone))
+    if environment is None:
         raise BenchError("an Open WebUI is started from its own environment: give its folder with --venv")
-    return Choice(open_webui_name(venv.resolve()), launch=Launch(spawn, venv.resolve()))
+    return Choice(open_webui_name(environment), launch=Launch(Kind.OPEN_WEBUI, environment))
 
 
 def require_known(names: Sequence[str]) -> None:
@@ -57,8 +69,8 @@ def bench(
         str | None, typer.Option(help="Measure the server that runs here (loopback only).")
     ] = None,
     spawn: Annotated[
-        Kind, typer.Option(help="Start this server in a fresh folder and measure it.")
-    ] = Kind.ANTIPHON,
+        Spawn, typer.Option(help="Start this server in a fresh folder and measure it.")
+    ] = Spawn.ANTIPHON,
     venv: Annotated[Path | None, typer.Option(help="The environment the started server comes from.")] = None,
     versus: Annotated[
         list[str] | None,

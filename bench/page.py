@@ -87,6 +87,7 @@ class PageLoad:
 
     async def once(self, subject: Subject, sizes: Sizes, swarm: Swarm) -> Mapping[str, float]:
         """One browser, one cold load, some warm loads."""
+        subject.require_page()
         server, people = subject.running(), subject.people()
         channel = await people.channel("page")
         if subject.name not in self._channels:

@@ -54,6 +54,7 @@ class OpenPages:
 
     async def once(self, subject: Subject, sizes: Sizes, swarm: Swarm) -> Mapping[str, float]:
         """Open the pages, post, wait for every page, post again; the medians of the posts."""
+        subject.require_page()
         server, people = subject.running(), subject.people()
         channel = await people.channel("pages")
         last: list[float] = []

@@ -51,7 +51,7 @@ def choice(text: str) -> Choice:
     if text.startswith(("http://", "https://")):
         require_loopback(text)
         return Choice(text, url=text)
-    venv = Path(text).resolve()
+    venv = Path(text).absolute()
     return Choice(open_webui_name(venv), launch=Launch(Kind.OPEN_WEBUI, venv))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.accounts import Accounts
+from bench.failure import NotShownError
 from bench.swarm import Swarm
 from bench.target import Launch, Server
 
@@ -99,6 +100,11 @@ class Subject:
         if self.server is None:
             raise RuntimeError(f"{self.name} has not been started")
         return self.server
+
+    def require_page(self) -> None:
+        """Leave out what needs a page where there is none."""
+        if self.launch and self.launch.alone:
+            raise NotShownError("a server alone has no page")
 
     def people(self) -> Accounts:
         """The accounts made on the running server."""

@@ -46,14 +46,16 @@ class Launch:
 
     kind: Kind
     venv: Path | None = None
+    alone: bool = False  # Antiphon's server without its page
 
     def command(self, port: int, data: Path) -> list[str]:
         """The command line."""
         if self.kind is Kind.ANTIPHON:
             python = self.venv / "bin" / "python" if self.venv else Path(sys.executable)
+            mode, last = (["serve"], []) if self.alone else ([], ["--no-open"])
             return [
-                *(str(python), "-m", "antiphon", "--host", "127.0.0.1", "--port", str(port)),
-                *("--data-dir", str(data), "--no-open"),
+                *(str(python), "-m", "antiphon", *mode, "--host", "127.0.0.1", "--port", str(port)),
+                *("--data-dir", str(data), *last),
             ]
         if self.venv is None:
             raise BenchError("an Open WebUI is started from its own environment: give its folder with --venv")
