@@ -8,6 +8,7 @@ import time
 from sqlalchemy import update
 
 from antiphon.failures import StartFailed
+from antiphon.server.accounts.people import now_in_ms
 from antiphon.server.security.passwords import hash_now, weakness_of
 from antiphon.server.settings import ServerSettings
 from antiphon.server.storage.database import Database
@@ -17,7 +18,7 @@ from antiphon.server.storage.tables.accounts import users
 def set_password(settings: ServerSettings, email: str, password: str) -> None:
     """Store the password's hash and void the account's tokens; the server may be running meanwhile.
 
-    A running server may honour a token that it knows already until its next start.
+    A running server honours a token that it knows already for up to 15 s more.
     """
     if weakness := weakness_of(password):
         raise StartFailed(weakness)
@@ -29,7 +30,7 @@ async def _store(database_address: str, email: str, password_hash: str) -> None:
     statement = (
         update(users)
         .where(users.c.email == email)
-        .values(password_hash=password_hash, tokens_from=now, kept_token=None, updated_at=now)
+        .values(password_hash=password_hash, tokens_from=now_in_ms(), kept_token=None, updated_at=now)
     )
     database = Database(database_address)
     try:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from antiphon.server.storage.clock import Clock
+from antiphon.server.storage.migrations import newest_revision
 
 # SQLite's readers each hold a thread; four keep two cores busy.
 _READERS = 4
@@ -25,7 +26,11 @@ _BUSY_TIMEOUT_MS = 5_000
 def asynchronous(url: str) -> str:
     """The same address with the driver that awaits: `sqlite:///x` becomes `sqlite+aiosqlite:///x`."""
     parsed = make_url(url)
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
+    drivers = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgres": "postgresql+asyncpg",
+        "postgresql": "postgresql+asyncpg",
+    }
     name = drivers.get(parsed.drivername, parsed.drivername)
     return parsed.set(drivername=name).render_as_string(hide_password=False)
 
@@ -33,10 +38,11 @@ def asynchronous(url: str) -> str:
 class Database:
     """The engine, its one writer lock and its clock.
 
-    `read()` and `write()` are transactions: `async with database.write() as connection: …`. A write begins as a writer
-    (`BEGIN IMMEDIATE`), so it never fails half-way for want of the lock, and writes follow one another, so that
-    `clock.nanoseconds()` taken inside one orders rows as they became visible. What follows the block runs before the
-    next writer's own end, as long as nothing is awaited in between: emit there, and events leave in the stored order.
+    `read()` and `write()` are transactions: `async with database.write() as connection: …`. A write begins as
+    a writer (`BEGIN IMMEDIATE`), so it never fails half-way for want of the lock, and writes follow one
+    another, so that `clock.nanoseconds()` taken inside one orders rows as they became visible. What follows
+    the block runs before the next writer's own end, as long as nothing is awaited in between: emit there, and
+    events leave in the stored order.
     """
 
     def __init__(self, url: str) -> None:
@@ -66,19 +72,19 @@ class Database:
                 yield connection
 
     def insert(self, table: Table) -> SqliteInsert | PostgresInsert:
-        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` in this database's words."""
+        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` in this database's
+        words.
+        """
         return sqlite.insert(table) if self._sqlite else postgresql.insert(table)
 
     async def migrate(self) -> None:
         """Bring the schema to the newest revision; costs one query when it is there already."""
-        from antiphon.server.storage.migrations import newest_revision
-
         async with self.engine.connect() as connection:
             stored = await connection.run_sync(_stored_revision)
         if stored == newest_revision():
             return
         # Alembic takes a good part of a start's time to import, and most starts have nothing to migrate.
-        from antiphon.server.storage.migrations.upgrade import upgrade
+        from antiphon.server.storage.migrations.upgrade import upgrade  # noqa: PLC0415 - as just said
 
         async with self.write() as connection:
             await connection.run_sync(upgrade)

@@ -1,4 +1,6 @@
-"""Accounts, the tokens that were taken back, and the settings an administrator changes while the server runs."""
+"""Accounts, the tokens that were taken back, and the settings an administrator changes while the server
+runs.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,14 @@ users = Table(
     Column("password_hash", Text, nullable=False),
     Column("profile_image_url", Text, nullable=False),
     Column("settings", json_or_null()),
-    # Tokens issued before this moment (unix seconds) are void, except the one named by `kept_token`.
+    # Tokens issued before this moment (unix milliseconds) are void, except the one named by `kept_token`.
     Column("tokens_from", BigInteger, nullable=False, server_default="0"),
     Column("kept_token", String(64)),
     Column("last_active_at", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
-"""One row per person; times in unix seconds."""
+"""One row per person; times in unix seconds where not said otherwise."""
 
 revoked_tokens = Table(
     "revoked_tokens",
@@ -39,4 +41,6 @@ stored_config = Table(
     Column("key", String(128), primary_key=True),
     Column("value", JSON, nullable=False),
 )
-"""What was changed through the administrator's endpoints, by the name it has on the wire (`ENABLE_SIGNUP`)."""
+"""What was changed through the administrator's endpoints, by the name it has on the wire
+(`ENABLE_SIGNUP`).
+"""

@@ -1,4 +1,6 @@
-"""Channels, who may use them, who belongs to them, and what was said there; times in nanoseconds unless said."""
+"""Channels, who may use them, who belongs to them, and what was said there; times in nanoseconds unless
+said.
+"""
 
 from __future__ import annotations
 

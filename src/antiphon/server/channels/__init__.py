@@ -1,0 +1,1 @@
+"""Channels: who may use them, what is said there, and how everyone hears of it."""

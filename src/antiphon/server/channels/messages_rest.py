@@ -1,0 +1,416 @@
+"""`/api/v1/channels/{id}/messages`: reading, posting, editing, deleting, reacting, pinning."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic_core import to_json
+from sqlalchemy import delete, or_, select, update
+from starlette.responses import Response
+
+from antiphon.server.channels import messages as read
+from antiphon.server.channels.directory import Channel, Membership
+from antiphon.server.channels.envelopes import EVENT, about_message, announce_created
+from antiphon.server.channels.first import member_row
+from antiphon.server.channels.gate import readable, writable
+from antiphon.server.errors import Problem
+from antiphon.server.security.principals import Principal, User
+from antiphon.server.state import ServerState, State
+from antiphon.server.storage.tables.channels import channel_members, messages, reactions
+from antiphon.wire.channels import Message, MessageEdit, MessageForm, PinForm, ReactionForm
+
+router = APIRouter(prefix="/api/v1/channels/{channel_id}/messages", tags=["messages"])
+
+MAX_CHARACTERS = 100_000
+"""The longest message."""
+MAX_DATA_BYTES = 256 * 1024
+"""What a message may carry beside its text (names of files and the like)."""
+PINNED_PAGE = 20
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Skip = Annotated[int, Query(ge=0)]
+
+
+def answer(content: Any) -> Response:
+    """A JSON answer of what is known to be right already, without validating it again."""
+    return Response(to_json(content), media_type="application/json")
+
+
+@router.get("", response_model=list[Message])
+async def newest(
+    channel_id: str,
+    state: State,
+    user: User,
+    skip: Skip = 0,
+    limit: Limit = 50,
+    before: str | None = None,
+) -> Response:
+    """Top-level messages, newest first. `before` (ours): those older than this message, whatever came
+    since.
+    """
+    channel = await readable(state, channel_id, user)
+    async with state.database.read() as connection:
+        start = await _start(connection, channel_id, before)
+        rows = await read.page(connection, channel_id, parent_id=None, limit=limit, skip=skip, before=start)
+        found = await read.full(connection, rows, whole=_whole(state), quotes_whole=_whole(state))
+    await ensure_member(state, channel, user)
+    return answer(found)
+
+
+@router.get("/pinned", response_model=list[Message])
+async def pinned(
+    channel_id: str, state: State, user: User, page: Annotated[int, Query(ge=1)] = 1
+) -> Response:
+    """A page of 20 pinned messages, the last pinned first."""
+    await readable(state, channel_id, user)
+    async with state.database.read() as connection:
+        rows = await connection.execute(
+            read.living()
+            .where(messages.c.channel_id == channel_id, messages.c.is_pinned)
+            .order_by(messages.c.pinned_at.desc())
+            .limit(PINNED_PAGE)
+            .offset((page - 1) * PINNED_PAGE)
+        )
+        found = await read.full(connection, rows.all(), whole=_whole(state))
+    for message in found:
+        for key in ("reply_to_message", "latest_reply_at", "reply_count"):
+            del message[key]
+    return answer(found)
+
+
+@router.post("/post", response_model=Message)
+async def post(channel_id: str, form: MessageForm, state: State, user: User) -> Response:
+    """Post a message. `temp_id` is an idempotency key: the same one again answers with the first message."""
+    channel = await writable(state, channel_id, user)
+    check_content(form.content, form.data)
+    if form.temp_id is not None and not 0 < len(form.temp_id) <= 128:
+        raise Problem(400, "temp_id must have 1 to 128 characters.")
+    temp_id = form.temp_id
+    parent: dict[str, Any] | None = None
+    quoted: dict[str, Any] | None = None
+    woken = (
+        [member for member, of in channel.members.items() if not of.is_active] if channel.is_closed else []
+    )
+    async with state.database.write() as connection:
+        # The time is taken as the only writer, so that rows are stored in the order of their times.
+        now = state.database.clock.nanoseconds()
+        if form.parent_id is not None or form.reply_to_id is not None:
+            repeated = await _repeated(connection, channel_id, user.id, temp_id)
+            if repeated is not None:
+                return answer(repeated)
+        if form.parent_id is not None:
+            root = await read.find(connection, channel_id, form.parent_id)
+            if root is None or root.parent_id is not None:
+                raise Problem(400, "The message that this belongs under is not there.")
+        if form.reply_to_id is not None:
+            quoted = await read.quote(connection, form.reply_to_id, whole=_whole(state))
+            if quoted is None or quoted["channel_id"] != channel_id:
+                raise Problem(400, "The message that this answers is not there.")
+        values = {
+            "id": str(uuid.uuid4()),
+            "channel_id": channel_id,
+            "user_id": user.id,
+            "temp_id": temp_id,
+            "parent_id": form.parent_id,
+            "reply_to_id": form.reply_to_id,
+            "content": form.content,
+            "data": form.data,
+            "meta": None,
+            "is_pinned": False,
+            "created_at": now,
+            "updated_at": now,
+        }
+        insert = state.database.insert(messages).on_conflict_do_nothing()
+        if not (await connection.execute(insert, values)).rowcount:
+            return answer(await _repeated(connection, channel_id, user.id, temp_id))
+        if user.id not in channel.members:
+            joins = state.database.insert(channel_members).on_conflict_do_nothing()
+            await connection.execute(joins, member_row(channel_id, user.id, now))
+        if woken:
+            await connection.execute(
+                update(channel_members)
+                .where(channel_members.c.channel_id == channel_id)
+                .values(is_active=True)
+            )
+        if form.parent_id is not None:
+            parent = await read.one(connection, channel_id, form.parent_id)
+    # Nothing is awaited between the commit and the emit, so events leave in the order of the rows.
+    stored = read.finished(
+        {key: value for key, value in values.items() if key != "temp_id"}
+        | {"pinned_by": None, "pinned_at": None}
+    )
+    if form.parent_id is None:
+        channel.last_message_at = max(now, channel.last_message_at or 0)
+    channel.members.setdefault(user.id, Membership(True, False, now))
+    for member in woken:
+        channel.members[member].is_active = True
+        await announce_created(state.live, member)
+    message = {
+        "temp_id": temp_id,
+        **stored,
+        "user": user.as_author(),
+        "reply_to_message": quoted,
+        "latest_reply_at": None,
+        "reply_count": 0,
+        "reactions": [],
+    }
+    await state.live.emit(EVENT, about_message(channel, message, "message", user), channel.room)
+    if parent is not None:
+        await state.live.emit(EVENT, about_message(channel, parent, "message:reply", user), channel.room)
+    return answer(stored)
+
+
+@router.get("/{message_id}", response_model=Message)
+async def one(channel_id: str, message_id: str, state: State, user: User) -> Response:
+    """One message."""
+    await readable(state, channel_id, user)
+    async with state.database.read() as connection:
+        message = await read.one(connection, channel_id, message_id)
+    if message is None:
+        raise Problem.not_found()
+    return answer(message)
+
+
+@router.get("/{message_id}/data")
+async def data(channel_id: str, message_id: str, state: State, user: User) -> Response:
+    """What a message carries beside its text, where a list said only that there is something."""
+    await readable(state, channel_id, user)
+    async with state.database.read() as connection:
+        row = await read.find(connection, channel_id, message_id)
+    if row is None:
+        raise Problem.not_found()
+    return answer(row.data)
+
+
+@router.get("/{message_id}/thread", response_model=list[Message])
+async def thread(
+    channel_id: str,
+    message_id: str,
+    state: State,
+    user: User,
+    skip: Skip = 0,
+    limit: Limit = 50,
+    before: str | None = None,
+) -> Response:
+    """A thread's messages, newest first, and the message it hangs from as the last, once, when all are
+    given.
+    """
+    await readable(state, channel_id, user)
+    async with state.database.read() as connection:
+        root = await read.find(connection, channel_id, message_id)
+        if root is None:
+            raise Problem.not_found()
+        start = await _start(connection, channel_id, before)
+        over = start is not None and start[1] == message_id
+        rows = list(
+            []
+            if over
+            else await read.page(
+                connection, channel_id, parent_id=message_id, limit=limit, skip=skip, before=start
+            )
+        )
+        if len(rows) < limit and not over:
+            counters = (await read.full(connection, [root]))[0]["reply_count"]
+            # A page that begins past the replies had the root on the page before it.
+            if start is not None or skip <= counters:
+                rows.append(root)
+        found = await read.full(connection, rows, whole=_whole(state), quotes_whole=_whole(state))
+    return answer(found)
+
+
+@router.post("/{message_id}/update", response_model=Message)
+async def edit(channel_id: str, message_id: str, form: MessageEdit, state: State, user: User) -> Response:
+    """Edit one's own message (an administrator: any in a standard channel); data and meta are merged."""
+    channel = await writable(state, channel_id, user)
+    async with state.database.write() as connection:
+        now = state.database.clock.nanoseconds()
+        row = await read.find(connection, channel_id, message_id)
+        if row is None:
+            raise Problem.not_found()
+        if row.user_id != user.id and (channel.is_closed or not user.is_admin):
+            raise Problem(403, "Only whoever wrote a message may edit it.")
+        merged = {**(row.data or {}), **(form.data or {})}
+        check_content(form.content, merged)
+        await connection.execute(
+            update(messages)
+            .where(messages.c.id == message_id)
+            .values(
+                content=form.content,
+                data=merged if row.data is not None or form.data is not None else None,
+                meta={**(row.meta or {}), **(form.meta or {})},
+                updated_at=now,
+            )
+        )
+        changed = await read.find(connection, channel_id, message_id)
+        assert changed is not None  # noqa: S101 - read in the transaction that just changed it; tells mypy so
+        message = (await read.full(connection, [changed]))[0]
+    await state.live.emit(EVENT, about_message(channel, message, "message:update", user), channel.room)
+    return answer(read.stored(changed))
+
+
+@router.post("/{message_id}/pin", response_model=Message)
+async def pin(channel_id: str, message_id: str, form: PinForm, state: State, user: User) -> Response:
+    """Pin a message or take the pin off; everyone hears of it with the message whole."""
+    channel = await writable(state, channel_id, user)
+    async with state.database.write() as connection:
+        now = state.database.clock.nanoseconds()
+        changed = await connection.execute(
+            update(messages)
+            .where(
+                messages.c.id == message_id,
+                messages.c.channel_id == channel_id,
+                messages.c.deleted_at.is_(None),
+            )
+            .values(
+                is_pinned=form.is_pinned,
+                pinned_by=user.id if form.is_pinned else None,
+                pinned_at=now if form.is_pinned else None,
+            )
+        )
+        message = await read.one(connection, channel_id, message_id) if changed.rowcount else None
+        if message is None:
+            raise Problem.not_found()
+    await state.live.emit(EVENT, about_message(channel, message, "message:update", user), channel.room)
+    return answer(read.short(message, whole=_whole(state)))
+
+
+@router.post("/{message_id}/reactions/add", response_model=bool)
+async def react(channel_id: str, message_id: str, form: ReactionForm, state: State, user: User) -> bool:
+    """React with an emoji's name; a second time changes nothing."""
+    _check_reaction(form.name)
+    channel = await writable(state, channel_id, user)
+    async with state.database.write() as connection:
+        now = state.database.clock.nanoseconds()
+        row = await read.find(connection, channel_id, message_id)
+        if row is None:
+            raise Problem.not_found()
+        insert = state.database.insert(reactions).on_conflict_do_nothing()
+        values = {"message_id": message_id, "user_id": user.id, "name": form.name, "created_at": now}
+        if not (await connection.execute(insert, values)).rowcount:
+            return True
+        message = (await read.full(connection, [row]))[0]
+    message["name"] = form.name
+    await state.live.emit(EVENT, about_message(channel, message, "message:reaction:add", user), channel.room)
+    return True
+
+
+@router.post("/{message_id}/reactions/remove", response_model=bool)
+async def unreact(channel_id: str, message_id: str, form: ReactionForm, state: State, user: User) -> bool:
+    """Take a reaction back."""
+    _check_reaction(form.name)
+    channel = await writable(state, channel_id, user)
+    async with state.database.write() as connection:
+        row = await read.find(connection, channel_id, message_id)
+        if row is None:
+            raise Problem.not_found()
+        gone = await connection.execute(
+            delete(reactions).where(
+                reactions.c.message_id == message_id,
+                reactions.c.user_id == user.id,
+                reactions.c.name == form.name,
+            )
+        )
+        if not gone.rowcount:
+            return True
+        message = (await read.full(connection, [row]))[0]
+    message["name"] = form.name
+    await state.live.emit(
+        EVENT, about_message(channel, message, "message:reaction:remove", user), channel.room
+    )
+    return True
+
+
+@router.delete("/{message_id}/delete", response_model=bool)
+async def remove(channel_id: str, message_id: str, state: State, user: User) -> bool:
+    """Delete one's own message (whoever manages the channel: any), with the thread under it."""
+    channel = await writable(state, channel_id, user)
+    parent: dict[str, Any] | None = None
+    async with state.database.write() as connection:
+        now = state.database.clock.nanoseconds()
+        row = await read.find(connection, channel_id, message_id)
+        if row is None:
+            raise Problem.not_found()
+        if row.user_id != user.id and not channel.may_manage(user):
+            raise Problem(403, "Only whoever wrote a message, or manages the channel, may delete it.")
+        message = (await read.full(connection, [row]))[0]
+        family = select(messages.c.id).where(
+            or_(messages.c.id == message_id, messages.c.parent_id == message_id)
+        )
+        await connection.execute(delete(reactions).where(reactions.c.message_id.in_(family)))
+        await connection.execute(
+            update(messages)
+            .where(or_(messages.c.id == message_id, messages.c.parent_id == message_id))
+            .values(deleted_at=now, content="", data=None, meta=None, is_pinned=False)
+        )
+        if row.parent_id is not None:
+            parent = await read.one(connection, channel_id, row.parent_id)
+    await state.live.emit(EVENT, about_message(channel, message, "message:delete", user), channel.room)
+    if parent is not None:
+        await state.live.emit(EVENT, about_message(channel, parent, "message:reply", user), channel.room)
+    return True
+
+
+def check_content(content: str, extra: dict[str, Any] | None) -> None:
+    """400 for an empty message without files, 413 for one that is too long."""
+    if not content.strip() and not (extra or {}).get("files"):
+        raise Problem(400, "The message is empty.")
+    if len(content) > MAX_CHARACTERS:
+        has, most = f"{len(content):,}", f"{MAX_CHARACTERS:,}"
+        raise Problem(413, f"The message is too long: it has {has} characters, and at most {most} are taken.")
+    if extra and len(to_json(extra)) > MAX_DATA_BYTES:
+        raise Problem(
+            413, f"The message carries too much data: at most {MAX_DATA_BYTES // 1024} KiB are taken."
+        )
+
+
+async def ensure_member(state: ServerState, channel: Channel, user: Principal) -> None:
+    """Give whoever opens a standard channel a read mark; what was said before counts as read."""
+    if user.id in channel.members or channel.is_closed:
+        return
+    async with state.database.write() as connection:
+        now = state.database.clock.nanoseconds()
+        joins = state.database.insert(channel_members).on_conflict_do_nothing()
+        await connection.execute(joins, member_row(channel.id, user.id, now))
+    channel.members.setdefault(user.id, Membership(True, False, now))
+
+
+def _check_reaction(name: str) -> None:
+    if not 0 < len(name) <= 64:
+        raise Problem(400, "A reaction's name has 1 to 64 characters.")
+
+
+def _whole(state: ServerState) -> bool:
+    """Whether lists carry data whole, as 0.6.41 does, and not only whether there is any."""
+    return state.settings.dialect == "0.6"
+
+
+async def _start(connection: Any, channel_id: str, before: str | None) -> tuple[int, str] | None:
+    if before is None:
+        return None
+    start = await read.place(connection, channel_id, before)
+    if start is None:
+        raise Problem(404, "The message to read on from is not in this channel.")
+    return start
+
+
+async def _repeated(
+    connection: Any, channel_id: str, user_id: str, temp_id: str | None
+) -> dict[str, Any] | None:
+    """The message that was stored with this key before."""
+    if temp_id is None:
+        return None
+    found = await connection.execute(
+        select(messages).where(
+            messages.c.user_id == user_id,
+            messages.c.channel_id == channel_id,
+            messages.c.temp_id == temp_id,
+        )
+    )
+    row = found.first()
+    if row is None:
+        return None
+    if row.deleted_at is not None:
+        raise Problem(410, "This message was posted before, and deleted since.")
+    return read.stored(row)

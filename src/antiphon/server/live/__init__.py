@@ -1,0 +1,1 @@
+"""The socket: who is connected, in which rooms, and what is sent to them."""

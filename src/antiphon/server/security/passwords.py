@@ -1,0 +1,61 @@
+"""Passwords as Argon2id hashes, worked out in a thread so that the event loop stays free."""
+
+from __future__ import annotations
+
+import asyncio
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+MINIMUM = 8
+"""Characters a password must have."""
+MAXIMUM = 512
+"""Characters beyond which a password is refused unread."""
+
+# 19 MiB, two passes: OWASP's first choice of Argon2id parameters. Two at a time bound the memory.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+_at_once = 2
+# Verified against when nobody has the e-mail address, so that the answer takes as long as for a wrong
+# password.
+_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$Kwq6juD+DdwVxEOC/Ho9fA$vh46R4v38aHWjPT8F5lJhE9fvT8rCruN94+MSRl+UPE"
+
+
+class Passwords:
+    """Hashing and checking, a bounded number at a time."""
+
+    def __init__(self) -> None:
+        self._slots = asyncio.Semaphore(_at_once)
+
+    async def hash(self, password: str) -> str:
+        """The hash to store."""
+        async with self._slots:
+            return await asyncio.to_thread(_hasher.hash, password)
+
+    async def matches(self, stored: str | None, password: str) -> bool:
+        """Whether this is the password; takes the same time when there is nothing stored."""
+        async with self._slots:
+            right = await asyncio.to_thread(_verify, stored or _NOBODY, password)
+        return right and stored is not None
+
+
+def hash_now(password: str) -> str:
+    """The hash to store, for a command line without an event loop."""
+    return _hasher.hash(password)
+
+
+def weakness_of(password: str) -> str | None:
+    """What is wrong with a new password, in a sentence, or None."""
+    if len(password) < MINIMUM:
+        return f"The password is too short: it needs at least {MINIMUM} characters."
+    if len(password) > MAXIMUM:
+        return f"The password is too long: it may have at most {MAXIMUM} characters."
+    if not password.strip():
+        return "The password may not consist of spaces alone."
+    return None
+
+
+def _verify(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
