@@ -1,15 +1,15 @@
 """The chat document that travels, and the rows it is made of. No I/O.
 
-The document is the original's: `{title, models, params, files, …, history: {messages: {id: message}, currentId},
-messages: [the branch on screen]}`. It is kept as one row per message. Writing a document merges:
+The document is the original's: `{title, models, params, files, …, history: {messages: {id: message},
+currentId}, messages: [the branch on screen]}`. It is kept as one row per message. Writing a document merges:
 
-- Keys of the document and of a message that the writer does not give are kept; unknown keys are kept as given.
-- A message that the writer does not mention is kept. A writer cannot be told apart from one who has not heard of a
-  new turn yet, so leaving out is never taking away (W-50). `null` in a message's place takes it away; its children
-  then belong to its parent.
+- Keys of the document and of a message that the writer does not give are kept, unknown ones as given.
+- A message that the writer does not mention is kept. A writer cannot be told apart from one who has not heard
+  of a new turn yet, so leaving out is never taking away (W-50). `null` in a message's place takes it away;
+  what follows it then follows its forerunner.
 - `childrenIds` and the short list `messages` follow from the rows; what a writer says of them is not stored.
-- What a run of the server has produced (`OWNED`) is the server's while the run lasts; after its end a writer may
-  change it in a message that it calls `done`, which a window that has not seen the end does not.
+- What a run has produced (`OWNED`) is the server's while the run lasts; after its end a writer may change it
+  in a message that it calls `done`, which a window that has not seen the end does not.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def read(document: Any) -> Incoming:
 def merge(rows: Mapping[str, MessageRow], incoming: Incoming, takes: Callable[[str, bool], bool]) -> Merged:
     """Bring what a writer says together with the rows there are.
 
-    `takes(message id, done)` says whether the writer may change what a run has produced, given whether the writer
-    calls the message done. Raises `BadDocument`; nothing is stored then.
+    `takes(message id, done)` says whether the writer may change what a run has produced, given whether the
+    writer calls the message done. Raises `BadDocument`; nothing is stored then.
     """
     merged = dict(rows)
     changed: dict[str, MessageRow] = {}

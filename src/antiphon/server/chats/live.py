@@ -1,4 +1,4 @@
-"""What windows say about chats on the socket (`events:chat`, 0.12.4): entering and leaving, and how far one has read."""
+"""What windows say about chats on the socket (`events:chat`, 0.12.4): entering, leaving, having read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def attach(state: ServerState) -> None:
 
 
 async def handle(state: ServerState, session: Session, payload: dict[str, Any]) -> bool | None:
-    """Carry out one event: `join` and `leave` are acknowledged with true or false, `last_read_at` with nothing."""
+    """Carry out one event: `join` and `leave` are acknowledged with true or false, `last_read_at` is not."""
     chat_id, data = payload.get("chat_id"), payload.get("data")
     kind = data.get("type") if isinstance(data, dict) else None
     principal = session.principal

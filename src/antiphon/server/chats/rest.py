@@ -42,7 +42,7 @@ async def chat_list(
     page: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
     include_pinned: bool = False,
 ) -> list[dict[str, Any]]:
-    """Return chats, newest first, 60 a page (an empty page is the end), all without `page`; the pinned ones apart."""
+    """Return chats, newest first, without the pinned: 60 a page (an empty one is the end), else all."""
     async with state.database.read() as connection:
         rows = await stored.chat_list(
             connection, user.id, page=page, pinned=None if include_pinned else False
@@ -111,7 +111,7 @@ async def chat(chat_id: str, user: User, state: State, runs: AllRuns) -> dict[st
 
 @router.post("/{chat_id}")
 async def update_chat(chat_id: str, user: User, state: State, runs: AllRuns, form: Form) -> dict[str, Any]:
-    """Merge `{chat: document or part of it}` into the chat; see `antiphon.server.chats.documents` for the rules."""
+    """Merge `{chat: document or part of it}` into the chat by the rules in `documents`."""
     incoming = _incoming(form)
     async with state.database.write() as connection:
         record = await _record(connection, chat_id, user)

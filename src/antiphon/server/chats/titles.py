@@ -8,7 +8,7 @@ UNTITLED = "New Chat"
 
 
 def first_words(question: str) -> str:
-    """Return the beginning of `question` in one line, cut at a word, of at most `LENGTH` characters and a dot."""
+    """Return the beginning of `question` in one line, cut at a word: at most `LENGTH` characters and “…”."""
     line = " ".join(question.split())
     if not line:
         return UNTITLED
@@ -17,4 +17,4 @@ def first_words(question: str) -> str:
     cut = line[: LENGTH + 1]
     words, space, _rest = cut.rpartition(" ")
     kept = words if space and len(words) >= LENGTH // 3 else line[:LENGTH]
-    return kept.rstrip(" ,;:–-") + "…"
+    return kept.rstrip(" ,;:-") + "…"

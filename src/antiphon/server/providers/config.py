@@ -1,4 +1,4 @@
-"""The provider settings: what the environment says first, and what an administrator has set since, which wins."""
+"""The provider settings: what the environment says first; what an administrator has set since wins."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Eliza, the reflecting therapist, as rules in data: the model that needs no key and no network.
 
-The scheme is Weizenbaum's (1966): the keyword of highest rank in the last thing said chooses a rule; its patterns take
-the sentence apart; the parts are turned round (I → you) and put into one of the rule's sentences; what was
-said of one's own is remembered for the moment when no keyword is found. The rules are in `eliza.json`.
+The scheme is Weizenbaum's (1966): the keyword of highest rank in the last thing said chooses a rule; its
+patterns take the sentence apart; the parts are turned round (I → you) and put into one of the rule's
+sentences; what was said of one's own is remembered for when no keyword is found. The rules are in `eliza.json`.
 """
 
 from __future__ import annotations
@@ -79,14 +79,14 @@ class Eliza:
         if known := self._matchers.get(pattern):
             return known
         parts = []
-        for token in pattern.split():
-            if token == "*":
+        for piece in pattern.split():
+            if piece == "*":
                 parts.append("(.*)")
-            elif token.startswith("@"):
-                group = token[1:]
+            elif piece.startswith("@"):
+                group = piece[1:]
                 parts.append(rf"\b({'|'.join(map(re.escape, (group, *self._synonyms[group])))})\b")
             else:
-                parts.append(rf"\b{re.escape(token)}\b")
+                parts.append(rf"\b{re.escape(piece)}\b")
         joined = r"\s*".join(parts).replace(r"i\b\s*\bam", r"i(?:\b\s*\bam|'m)")
         self._matchers[pattern] = re.compile(joined)
         return self._matchers[pattern]
@@ -170,7 +170,7 @@ def follow_ups() -> list[str]:
 
 def _words(text: str) -> str:
     """Return the last sentence that has words, in lower case and without punctuation."""
-    text = text.lower().replace("’", "'").replace("can not", "cannot")
+    text = text.lower().replace("\u2019", "'").replace("can not", "cannot")
     sentences = [" ".join(re.findall(r"[\w']+", part)) for part in re.split(r"[.!?;\n]+", text)]
     return next((sentence for sentence in reversed(sentences) if sentence), "")
 

@@ -43,8 +43,8 @@ def garbled(address: str, sample: str) -> ProviderFailed:
     """A line of the stream is not what the protocol says."""
     return ProviderFailed(
         "broken",
-        f"The model's provider at {address} sent something that is not a part of an answer: {_short(sample)!r}. "
-        "The text so far is kept; ask again, or look at the provider's log.",
+        f"The model's provider at {address} sent something that is no part of an answer: "
+        f"{_short(sample)!r}. The text so far is kept; ask again, or look at the provider's log.",
     )
 
 
@@ -69,7 +69,8 @@ def stalled(address: str, phase: str, seconds: float) -> ProviderFailed:
     }[phase]
     return ProviderFailed(
         "stalled",
-        f"The model's provider at {address} {said}. The text so far is kept; ask again, or try another model.",
+        f"The model's provider at {address} {said}. "
+        "The text so far is kept; ask again, or try another model.",
     )
 
 
@@ -97,13 +98,15 @@ def of_status(address: str, status: int, body: str, model: str | None = None) ->
     if status == 429:
         return ProviderFailed(
             "busy",
-            f"The provider at {address} takes no more requests for now ({status}). Wait a little and ask again.{tail}",
+            f"The provider at {address} takes no more requests for now ({status}). "
+            f"Wait a little and ask again.{tail}",
             status=status,
         )
     if status >= 500:
         return ProviderFailed(
             "broken",
-            f"The provider at {address} has a fault of its own ({status}). Ask again later, or try another model.{tail}",
+            f"The provider at {address} has a fault of its own ({status}). "
+            f"Ask again later, or try another model.{tail}",
             status=status,
         )
     return ProviderFailed(

@@ -1,4 +1,4 @@
-"""What is Ollama's own: its list of models and its version. Its answers come through its OpenAI-compatible `/v1`."""
+"""What is Ollama's own: its list of models and its version. Its answers come through its `/v1`."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from antiphon.server.state import ServerState
 
 FRESH = 15.0
-"""Seconds for which a list of models is taken as it is; an older one is still shown, and fetched again meanwhile."""
+"""Seconds for which a list of models is fresh; an older one is still shown, and fetched again meanwhile."""
 RECENT = 2.0
 """Seconds within which a model that is not in the list is not looked for again."""
 CONNECTIONS = 256
@@ -74,7 +74,7 @@ class Providers:
         return dict(self._failures)
 
     async def set_openai(self, document: dict[str, Any]) -> None:
-        """Store and use other OpenAI-compatible addresses. Raises `BadProviderConfig` before anything changes."""
+        """Store and use other OpenAI addresses. Raises `BadProviderConfig` before anything changes."""
         await self._set(OPENAI, document, self._config.ollama_document())
 
     async def set_ollama(self, document: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ class Providers:
         return self._models.get(model_id)
 
     async def try_openai(self, url: str, key: str) -> list[dict[str, Any]]:
-        """Return the models at an address. Raises `ProviderFailed` or `BadProviderConfig`, saying what is wrong."""
+        """Return the models at an address. Raises `ProviderFailed` or `BadProviderConfig`: what is wrong."""
         endpoint = OpenAIEndpoint(self._open_session, configuration.checked_address(url), key)
         return await endpoint.models(self.settings.model_list_timeout)
 

@@ -16,7 +16,7 @@ class Source(Protocol):
     def stream(self, body: dict[str, Any]) -> AsyncGenerator[list[dict[str, Any]], None]:
         """Yield `chat.completion.chunk` objects, as many at once as the network brought.
 
-        An empty list is a sign of life. Ends after the provider's own end; raises `ProviderFailed` for all else.
+        An empty list is a sign of life. Ends after the provider's own end, else raises `ProviderFailed`.
         """
         ...
 

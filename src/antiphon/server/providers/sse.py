@@ -11,7 +11,7 @@ class LineTooLong(ValueError):
 class DataLines:
     """Cuts a byte stream into the payloads of its `data:` lines, whatever the network's boundaries (W-42).
 
-    Comments, `event:`, `id:` and `retry:` lines are left out: no provider puts meaning there that its data lacks.
+    Comments, `event:`, `id:` and `retry:` lines are left out: no provider says there what its data lacks.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs: a turn is stored, a model is asked, its answer is told in events, and the end is stored whatever happens."""
+"""Runs: a turn is stored, a model asked, its answer told in events, and the end stored whatever happens."""
 
 from antiphon.server.runs.registry import Runs
 

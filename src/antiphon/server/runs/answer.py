@@ -159,7 +159,7 @@ class Answer:
             self._say(kind, rest)
 
     def drain(self) -> list[Raw | dict[str, Any]]:
-        """Return what nobody has been told, in order, deltas of one part in one; afterwards it counts as told."""
+        """Return what nobody has been told, in order, deltas of one part in one; then it counts as told."""
         untold, self._untold = self._untold, []
         return [entry.payload() if isinstance(entry, _Delta) else entry for entry in untold]
 
@@ -169,7 +169,7 @@ class Answer:
         return [part.item(status, strip=strip) for part in self._parts]
 
     def text(self, *, strip: bool = False) -> str:
-        """Return the words of the answer without reasoning and calls: its message items joined by a newline."""
+        """Return the answer without reasoning and calls: its message items joined by a newline."""
         texts = [part.text() for part in self._parts if part.kind == "message"]
         return "\n".join(text.strip() for text in texts) if strip else "\n".join(texts)
 

@@ -1,4 +1,4 @@
-"""Title, follow-up questions and tags: what a model is asked about a chat after its answer. Failing is no failure."""
+"""Title, follow-up questions and tags: asked of a model after its answer. Failing here fails nothing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ EXCERPT = 2000
 """Characters of question and answer that the model is shown."""
 
 _TITLE = """### Task:
-Name the conversation below in three to six words, in its own language, without quotes and without a full stop.
+Name the conversation below in three to six words, in its own language, without quotes or a full stop.
 Answer with this JSON and nothing else: {"title": "the name"}
 """
 _FOLLOW_UPS = """### Task:
-Write three short questions that the person could ask next in the conversation below, in its own language and from
-the person's point of view. Answer with this JSON and nothing else: {"follow_ups": ["first", "second", "third"]}
+Write three short questions that the person could ask next in the conversation below, in its own language and
+from the person's point of view.
+Answer with this JSON and nothing else: {"follow_ups": ["first", "second", "third"]}
 """
 _TAGS = """### Task:
 Give one to three broad subjects of the conversation below, each one or two words, in its own language.

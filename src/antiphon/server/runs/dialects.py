@@ -1,6 +1,6 @@
 """What a run says on the socket, in the words of release 0.12.4 or of 0.6.41. No I/O.
 
-An event is (`type`, `data`), the inner part of the `events` envelope; `NOTHING` stands for a type without data.
+An event is (`type`, `data`), the inner part of the `events` envelope; `NOTHING` stands for no data.
 The order is that of the recorded traffic of each release.
 """
 

@@ -30,7 +30,7 @@ class PlainStreams:
             reader.cancel()
 
     async def stream(self, model: Model, body: dict[str, Any]) -> AsyncIterator[bytes]:
-        """Return a stream of server-sent events. Raises `Problem` if the provider fails before its first word."""
+        """Return a stream of server-sent events. Raises `Problem` if the provider fails before its first."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(AHEAD)
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         reader = asyncio.create_task(self._read(model, body, queue, begun), name="plain stream")

@@ -156,7 +156,7 @@ class Runs:
             return await known_turn(connection, principal.id, form.id)
 
     async def _begin(self, turn: Turn) -> None:
-        """Tell that the turn is there and start its run; emitting never waits, so the events keep their order."""
+        """Tell that the turn is there and start its run; emitting never waits, so events keep their order."""
         if turn.stored:
             for kind, data in self.dialect.chat_listed(turn.chat_id, turn.folder_id):
                 await self.tell(turn, turn.question_id, kind, data)

@@ -1,4 +1,4 @@
-"""What a provider is asked: the body of its request, made from a completion form and the chat's branch. No I/O."""
+"""What a provider is asked: its request's body, made from a completion form and the chat's branch. No I/O."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 OURS = frozenset({
-    "session_id", "chat_id", "id", "parent_id", "user_message", "background_tasks", "features", "params", "variables",
-    "model_item", "tool_servers", "tool_ids", "filter_ids", "files", "folder_id", "message_ids", "stream", "model",
-    "messages",
+    "session_id", "chat_id", "id", "parent_id", "user_message", "background_tasks", "features", "params",
+    "variables", "model_item", "tool_servers", "tool_ids", "filter_ids", "files", "folder_id", "message_ids",
+    "stream", "model", "messages",
 })  # fmt: skip
 """Keys of a form that are for us and mean nothing to a provider."""
 
 PARAMS = frozenset({
     "temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "stop", "seed",
-    "frequency_penalty", "presence_penalty", "repeat_penalty", "logit_bias", "reasoning_effort", "response_format",
-    "verbosity",
+    "frequency_penalty", "presence_penalty", "repeat_penalty", "logit_bias", "reasoning_effort",
+    "response_format", "verbosity",
 })  # fmt: skip
 """Keys of `params` that a provider understands."""
 

@@ -60,7 +60,7 @@ async def completions(form: CompletionForm, user: User, state: State, runs: AllR
 
 @router.post("/api/chat/completed")
 async def completed(_user: User, body: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
-    """Answer with the body as it came: 0.6.41's clients post it after each answer, for filters we do not have."""
+    """Answer with the body as it came: 0.6.41's clients post it after each answer, for filters we lack."""
     return body
 
 

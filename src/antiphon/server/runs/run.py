@@ -29,7 +29,7 @@ OUR_FAULT_TEXT = "The answer broke off because of a fault in this server; its lo
 
 
 class Run:
-    """Answers one turn. `carry_out` runs in a task of its own and is ended by `halt`, not by cancelling it."""
+    """Answers one turn. `carry_out` runs in a task of its own and is ended by `halt`, not by cancelling."""
 
     def __init__(self, runs: Runs, turn: Turn) -> None:
         self.turn = turn
@@ -49,7 +49,7 @@ class Run:
             self._halt.set_result(state)
 
     async def snapshot(self) -> dict[str, Any]:
-        """Return the message as far as it has been told: whoever takes it misses nothing and gets nothing twice."""
+        """Return the message as far as it is told: whoever takes it misses nothing and gets nothing twice."""
         await self._frames.now()
         content = self._runs.dialect.content(self._answer, complete=False)
         return {"content": content, "output": self._answer.output("in_progress")}
@@ -169,7 +169,7 @@ class Run:
         self.ended.set()
 
     async def _afterwards(self) -> None:
-        """Find title, follow-up questions and tags; a halt or the end of patience ends that without a word."""
+        """Find title, follow-up questions and tags; a halt or the end of patience quietly ends that."""
         if not self.turn.background:
             return
         working = asyncio.ensure_future(self._background())

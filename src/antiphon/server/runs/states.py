@@ -12,4 +12,7 @@ INTERRUPTED: Final = "interrupted"
 OPEN: Final = (QUEUED, RUNNING)
 ENDS: Final = (DONE, FAILED, STOPPED, INTERRUPTED)
 
-INTERRUPTED_TEXT: Final = "The server was stopped before this answer was complete. The text so far is kept; ask again for a full answer."
+INTERRUPTED_TEXT: Final = (
+    "The server was stopped before this answer was complete. "
+    "The text so far is kept; ask again for a full answer."
+)

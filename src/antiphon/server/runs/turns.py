@@ -165,7 +165,7 @@ async def _store(
             created_at=at,
         )
     )
-    # 0.12.4 knows the branch better than its client; a 0.6 client sends no question and has prepared its messages.
+    # 0.12.4 knows the branch better than its client; a 0.6 client prepares messages and sends no question.
     sent = requests.of_branch(path, form.messages) if question or not form.messages else form.messages
     return Turn(
         run_id=run_id,

@@ -29,7 +29,7 @@ chats = Table(
     Column("user_id", String, nullable=False),
     Column("title", Text, nullable=False),
     Column("current_id", String),
-    # The document's other keys (models, params, files, timestamp, … and every unknown one), as they travelled.
+    # The document's other keys (models, params, files, … and every unknown one), as they travelled.
     Column("document", JSON, nullable=False),
     Column("meta", JSON, nullable=False),
     Column("pinned", Boolean, nullable=False),
