@@ -1,0 +1,186 @@
+"""Catching up: one code path for every moment at which something may have been missed.
+
+After each acknowledged join, on wake from sleep, after an inbox overflow. What windows show comes first, then the
+lists; whatever else is held is dropped as stale. Live events go on being applied meanwhile (W-16), and an answer that
+a later request has overtaken is dropped (W-15).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from antiphon.wire import UserSettings
+
+from .backoff import Backoff
+from .channel_list import ChannelList
+from .channels import ChannelReducer
+from .chat import Chat
+from .chat_list import ChatList
+from .chats import ChatReducer
+from .context import Context
+from .errors import AntiphonError, BadAnswer, NotFound, Refused, RequestFailed, SignedOut, Unreachable
+from .store import Store
+from .tasks import together
+from .windows import Windows
+
+log = logging.getLogger(__name__)
+
+Fetch = Callable[[], Coroutine[Any, Any, None]]
+
+AT_ONCE = 4
+"""Requests at a time: a thousand clients that come back together must not ask for everything at once."""
+
+
+class Refetch:
+    """Fetches one thing again when asked; wishes that come while it waits or runs are one wish."""
+
+    def __init__(self, context: Context, fetch: Fetch, name: str) -> None:
+        self._context = context
+        self._fetch = fetch
+        self._name = name
+        self._wanted = False
+        self._running = False
+
+    def ask(self) -> None:
+        """Fetch soon. While the link is down nothing is done: catching up will."""
+        self._wanted = True
+        if not self._running and self._context.link.value.state.joined:
+            self._running = True
+            self._context.background().spawn(self._run(), f"refetch {self._name}")
+
+    async def _run(self) -> None:
+        try:
+            while self._wanted and self._context.link.value.state.joined:
+                await self._context.clock.sleep(self._context.delays.refetch)
+                self._wanted = False
+                try:
+                    await self._fetch()
+                except AntiphonError as error:
+                    log.info("%s could not be fetched again: %s", self._name, type(error).__name__)
+        finally:
+            self._running = False
+
+
+class CatchUp:
+    """Knows everything that can be fetched again."""
+
+    def __init__(
+        self,
+        context: Context,
+        channel_list: ChannelList,
+        chat_list: ChatList,
+        windows: Windows,
+        settings: Store[UserSettings],
+        tags: Fetch,
+    ) -> None:
+        self.channels: ChannelReducer
+        self.chats: ChatReducer
+        self._context = context
+        self._channel_list = channel_list
+        self._chat_list = chat_list
+        self._windows = windows
+        self._settings = settings
+        self._tags = tags
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._chat_refetches: dict[str, Refetch] = {}
+        self.channel_refetch = Refetch(context, self.fetch_channels, "the channel list")
+        self.chat_refetch = Refetch(context, self.fetch_chats, "the chat list")
+        self.tag_refetch = Refetch(context, tags, "the tags")
+
+    async def run(self) -> None:
+        """Fetch everything that matters; returns when it is done, and tries again what could not be reached."""
+        shown = self._windows.shown()
+        for channel_id, channel in self.channels.handles.items():
+            if channel_id not in shown.channels:
+                channel.forget()
+        for chat_id, chat in self.chats.handles.items():
+            if chat_id not in shown.chats:
+                chat.forget()
+        works = [
+            *(self._again(partial(self._refresh_channel, id_)) for id_ in shown.channels),
+            *(self._again(partial(self._refresh_chat, id_)) for id_ in shown.chats),
+            self._again(self.fetch_channels),
+            self._again(self.fetch_chats),
+            self._again(self.fetch_person),
+        ]
+        await together(*works)
+
+    async def fetch_person(self) -> None:
+        """Fetch who we are, what the server lets us do, our settings and tags."""
+        rest = self._context.rest.accounts
+        user, config = await together(rest.session_user(), rest.config())
+        self._context.user.set(user)
+        self._context.config.set(config)
+        settings, _ = await together(rest.settings(), self._tags())
+        self._settings.set(settings)
+
+    async def fetch_channels(self) -> None:
+        """Fetch the channel list; channels that it shows for the first time are joined."""
+        asked_at = self._context.arrivals.last
+        try:
+            entries = await self._context.rest.channels.list()
+        except (Refused, SignedOut, NotFound) as error:
+            if isinstance(error, SignedOut) and not await self._still_signed_in():
+                raise
+            entries = []  # Channels are switched off, or not for this person.
+        if self._channel_list.load(entries, asked_at):
+            self._context.say("join-channels", {"auth": {"token": self._context.token}})
+
+    async def fetch_chats(self) -> None:
+        """Fetch the first page of chats."""
+        chats = await self._context.rest.chats.list(1)
+        self._chat_list.load(chats, has_more=len(chats) >= 60)
+
+    def refresh_chat_soon(self, chat: Chat) -> None:
+        """Fetch a chat again: something in it was missed."""
+        refetch = self._chat_refetches.get(chat.id)
+        if refetch is None:
+            refetch = self._chat_refetches[chat.id] = Refetch(self._context, chat.refresh, "a chat")
+        refetch.ask()
+
+    async def _refresh_channel(self, channel_id: str) -> None:
+        channel = self.channels.handle(channel_id)
+        try:
+            await channel.refresh()
+        except (Refused, NotFound):
+            channel.gone()
+
+    async def _refresh_chat(self, chat_id: str) -> None:
+        chat = self.chats.handle(chat_id)
+        try:
+            await chat.refresh()
+        except (Refused, NotFound):
+            chat.forget()
+
+    async def _still_signed_in(self) -> bool:
+        """Open WebUI answers 401 also to what a person may not use."""
+        try:
+            await self._context.rest.accounts.session_user()
+        except SignedOut:
+            return False
+        return True
+
+    async def _again(self, fetch: Fetch) -> None:
+        """Fetch, at most four things at a time, until it worked or the server refused it for good."""
+        delays = self._context.delays
+        backoff = Backoff(delays.retry_first, delays.retry_most, delays.random)
+        while True:
+            try:
+                async with self._slots:
+                    return await fetch()
+            except Unreachable as error:
+                reason = error.reason
+            except BadAnswer as error:
+                log.warning("while catching up: %s", error)
+                return None
+            except RequestFailed as error:
+                if not error.retryable:
+                    log.info("while catching up: refused with status %d", error.status)
+                    return None
+                reason = f"status {error.status}"
+            log.info("while catching up: %s; trying again", reason)
+            await self._context.clock.sleep(backoff.next())

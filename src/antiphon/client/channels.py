@@ -1,0 +1,96 @@
+"""The reducer of channel events: the list, the timelines that are held, and who types. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from antiphon import wire
+
+from .channel import Channel
+from .channel_list import ChannelList
+from .context import Context
+from .outbox import Outbox
+from .reading import Reading
+from .typing import TypingPeople, place
+from .windows import Windows
+
+
+class ChannelReducer:
+    """Knows the handles that exist; an event of a channel without one changes the list alone."""
+
+    def __init__(
+        self,
+        context: Context,
+        channels: ChannelList,
+        typing: TypingPeople,
+        windows: Windows,
+        outbox: Outbox,
+        ask_list: Callable[[], None],
+    ) -> None:
+        self.handles: dict[str, Channel] = {}
+        self.reading = Reading(context, self._seen)
+        self._context = context
+        self._list = channels
+        self._typing = typing
+        self._windows = windows
+        self._outbox = outbox
+        self._ask_list = ask_list
+
+    def handle(self, channel_id: str) -> Channel:
+        """Give the handle of a channel, the same one each time."""
+        handle = self.handles.get(channel_id)
+        if handle is None:
+            handle = self.handles[channel_id] = Channel(channel_id, self._context, self._outbox, self.reading)
+        return handle
+
+    def apply(self, event: wire.ChannelEvent, stamp: int) -> None:
+        """Take an event; `stamp` is the number of its arrival."""
+        handle = self.handles.get(event.channel_id or "")
+        match event:
+            case wire.ChannelTyping():
+                self._typing.heard(event, self._context.user_id)
+            case wire.MessageCreated():
+                self._created(event, stamp, handle)
+            case wire.MessageUpdated() | wire.MessageReplied() | wire.ReactionAdded() | wire.ReactionRemoved():
+                if handle is not None:
+                    handle.timeline.changed(event.payload, stamp)
+            case wire.MessageDeleted():
+                if handle is not None:
+                    handle.timeline.deleted(event.payload.id)
+            case wire.ChannelCreated():
+                self._ask_list()
+            case wire.ChannelMuted():
+                self._list.muted(event.channel_id, event.payload.is_channel_muted, stamp)
+            case wire.ChannelRead():
+                self._list.read(event.channel_id, stamp)
+            case wire.ChannelUpdated():
+                self._updated(event, stamp, handle)
+            case wire.ChannelDeleted():
+                self._list.removed(event.channel_id)
+                if handle is not None:
+                    handle.gone()
+
+    def _created(self, event: wire.MessageCreated, stamp: int, handle: Channel | None) -> None:
+        message = event.payload
+        own = message.user_id == self._context.user_id
+        self._typing.stopped(place(event.channel_id, message.parent_id), message.user_id)
+        looked_at = self._windows.looked_at(("channel", event.channel_id))
+        self._list.message(event.channel_id, message, stamp, own=own, looked_at=looked_at)
+        # Only a message of our own can be the one that we sent under this temp_id (W-14).
+        if own and message.temp_id and self._outbox.confirmed(message, message.temp_id, stamp):
+            pass
+        elif handle is not None:
+            handle.timeline.created(message, stamp)
+        if looked_at and not own and message.parent_id is None:
+            self.reading.read(event.channel_id)
+
+    def _updated(self, event: wire.ChannelUpdated, stamp: int, handle: Channel | None) -> None:
+        record = event.channel
+        self._list.changed(event.channel_id, record, stamp)
+        detail = handle.detail.value if handle is not None else None
+        if handle is not None and detail is not None and record is not None:
+            update = {name: getattr(record, name) for name in record.model_fields_set}
+            handle.detail.set(detail.model_copy(update=update))
+
+    def _seen(self, channel_id: str) -> None:
+        self._list.read(channel_id, self._context.arrivals.next())

@@ -1,0 +1,255 @@
+"""One chat: its turns, and what a person can do in it."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable
+
+from antiphon import wire
+from antiphon.wire import ChatDocument, ChatMessage, ChatRow, History
+
+from . import asking
+from .chat_list import ChatList
+from .context import Context
+from .errors import AntiphonError, RequestFailed, Unreachable
+from .responses import Applied
+from .store import Store, Unsubscribe
+from .turns import ChatChange, Turns
+
+log = logging.getLogger(__name__)
+
+EARLY = 2_000
+"""Events that are kept while the chat's document is fetched."""
+
+
+class Chat:
+    """A handle; `client.chat(id)` gives the same one for the same id."""
+
+    def __init__(self, id_: str, context: Context, chats: ChatList, ask_refresh: Callable[[Chat], None]) -> None:
+        self.id = id_
+        self.row: Store[ChatRow | None] = Store(None)
+        self.loaded = False
+        self._turns = Turns()
+        self._context = context
+        self._list = chats
+        self._ask_refresh = ask_refresh
+        self._asked: set[str] = set()
+        self._early: deque[tuple[wire.ChatEvent, int]] = deque(maxlen=EARLY)
+        self._requests = 0
+        self._generation = 0
+
+    # Reading
+
+    @property
+    def title(self) -> str:
+        """The title, from wherever it is known."""
+        row = self.row.value
+        entry = self._list.get(self.id)
+        return row.title if row else entry.title if entry else ""
+
+    def turns(self) -> tuple[ChatMessage, ...]:
+        """Give the branch on screen, oldest first."""
+        return self._turns.branch()
+
+    @property
+    def running(self) -> bool:
+        """Whether an answer is being written."""
+        return self._turns.running
+
+    def subscribe(self, callback: Callable[[ChatChange], None]) -> Unsubscribe:
+        """Call `callback` with every change from now on."""
+        return self._turns.subscribe(callback)
+
+    @property
+    def subscribers(self) -> int:
+        """How many listen."""
+        return self._turns.subscribers
+
+    # Fetching
+
+    async def open(self) -> None:
+        """Fetch the chat. Raises `NotFound`, `Refused`, `Unreachable` …"""
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Fetch the chat again; events that come meanwhile are kept and applied to what comes (W-16)."""
+        self._generation += 1
+        mine = self._generation
+        asked_at = self._context.arrivals.last
+        self._requests += 1
+        try:
+            row = await self._context.rest.chats.get(self.id)
+            history = row.chat.history or History()
+            running = False
+            if any(m.role == "assistant" and not m.done and not m.error for m in history.messages.values()):
+                running = bool(await self._context.rest.completions.tasks(self.id))
+            if mine != self._generation:
+                return  # A later request has overtaken this one (W-15).
+            self.row.set(row)
+            kept = self._turns.load(history, running=running)
+            self.loaded = True
+            for event, stamp in tuple(self._early):
+                # What the document replaced may be older than an event that came after its request.
+                if stamp > asked_at and event.message_id not in kept:
+                    self._turns.apply(event)
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self._early.clear()
+
+    def forget(self) -> None:
+        """Drop what was fetched, as stale."""
+        self._generation += 1
+        self.loaded = False
+
+    # Events
+
+    def apply(self, event: wire.ChatEvent, stamp: int) -> None:
+        """Take an event of this chat."""
+        if self._requests:
+            self._early.append((event, stamp))
+        match event:
+            case wire.TitleChanged():
+                self._retitle(event.payload)
+            case wire.SharedMessages():
+                self._turns.merge(event.payload.messages, event.payload.current_id)
+            case wire.Outlet():
+                self._turns.outlet(event)
+            case wire.ChatReload() | wire.AccessChanged() | wire.TagsChanged():
+                self._refetch()
+            case wire.ChatActive():
+                self._active(event)
+            case _:
+                if self._turns.apply(event) is Applied.GAP:
+                    self._refetch()
+        if isinstance(event, wire.Completion) and event.payload.done and event.message_id in self._asked:
+            self._asked.discard(event.message_id)
+            if self._context.old_dialect:
+                self._context.background().spawn(self._complete(event.message_id), "complete")
+
+    def _active(self, event: wire.ChatActive) -> None:
+        if event.payload.active:
+            if event.message_id is not None and event.message_id in self._turns:
+                self._turns.start(event.message_id)
+        elif self._turns.running:
+            # The server has no run, but an end is missing: the document knows it.
+            self._refetch()
+
+    def _refetch(self) -> None:
+        if self.loaded or self._turns.current_id is not None:
+            self._ask_refresh(self)
+
+    def _retitle(self, title: str) -> None:
+        row = self.row.value
+        if row is not None and row.title != title:
+            self.row.set(row.model_copy(update={"title": title}))
+
+    # Doing
+
+    async def ask(
+        self,
+        text: str,
+        model: str,
+        *,
+        parent_id: str | None = None,
+        message_id: str | None = None,
+        turn_id: str | None = None,
+    ) -> None:
+        """Ask a model; returns when the server has taken the question, the answer comes as changes.
+
+        `parent_id`: the message that the question follows, by default the last one of the branch on screen.
+        `message_id` and `turn_id` name the question and the answer; on our server a repeat with the same ids is exact.
+        On failure the answer says why, and the error is raised.
+        """
+        if not self.loaded and self._turns.current_id is None:
+            await self.refresh()
+        await self._ask(text, model, parent_id or self._turns.current_id, message_id, turn_id, new=False)
+
+    async def ask_first(self, text: str, model: str, message_id: str | None, turn_id: str | None) -> str:
+        """Ask the first question of a chat that does not exist yet, and give the id that the chat got."""
+        return await self._ask(text, model, None, message_id, turn_id, new=True)
+
+    async def _ask(
+        self, text: str, model: str, parent_id: str | None, message_id: str | None, turn_id: str | None, *, new: bool
+    ) -> str:
+        context, turns = self._context, self._turns
+        sid = context.sid()
+        if sid is None:
+            raise Unreachable("there is no link to the server at the moment")
+        message_id, turn_id = message_id or str(uuid.uuid4()), turn_id or str(uuid.uuid4())
+        now = context.clock.now()
+        if message_id in turns:
+            parent_id = turns.message(message_id).parent_id  # A repeat stands where the first try stood.
+        asked = asking.question(message_id, parent_id, turn_id, text, model, now)
+        turn = asking.answer(turn_id, message_id, model, now)
+        turns.add(asked)
+        turns.add(turn)
+        turns.start(turn_id)
+        turns.unsent.add(turn_id)
+        self._asked.add(turn_id)
+        try:
+            branch = turns.branch()
+            if context.old_dialect and new:
+                document = asking.new_document(turns.history(), branch, model, now)
+                row = await context.rest.chats.create(document)
+                self.id = row.id
+                self.row.set(row)
+            elif context.old_dialect:
+                await context.rest.chats.save(self.id, asking.saved_document(turns.history(), branch, [model]))
+            chat_id = None if new and not context.old_dialect else self.id
+            form = asking.completion(
+                branch[:-1], turn, chat_id=chat_id, sid=sid, old_dialect=context.old_dialect
+            )
+            accepted = await context.rest.completions.ask(form)
+        except AntiphonError as error:
+            self._asked.discard(turn_id)
+            detail = error.detail if isinstance(error, RequestFailed) else str(error)
+            turns.fail(turn_id, detail)
+            raise
+        finally:
+            turns.unsent.discard(turn_id)
+        if new and accepted.chat_id is not None:
+            self.id = accepted.chat_id
+        return self.id
+
+    async def stop(self) -> None:
+        """Stop the answers that are being written."""
+        completions = self._context.rest.completions
+        if self._context.old_dialect:
+            for task_id in await completions.tasks(self.id):
+                await completions.stop_task(task_id)
+        else:
+            await completions.stop_chat(self.id)
+
+    async def rename(self, title: str) -> None:
+        """Give the chat another title."""
+        row = await self._context.rest.chats.save(self.id, ChatDocument(title=title))
+        self._retitle(row.title)
+        self._list.renamed(self.id, row.title)
+
+    async def delete(self) -> None:
+        """Delete the chat."""
+        await self._context.rest.chats.delete(self.id)
+        self._list.removed(self.id)
+        self.forget()
+
+    def mark_read(self) -> None:
+        """This person has read the chat (0.12.4 and ours)."""
+        if not self._context.old_dialect:
+            self._context.say("events:chat", {"chat_id": self.id, "data": {"type": "last_read_at"}})
+
+    async def _complete(self, turn_id: str) -> None:
+        """Finish an answer as 0.6.41 wants it: outlet filters, then the document; by the asking client alone (W-46)."""
+        context, turns = self._context, self._turns
+        try:
+            branch = turns.branch()
+            form = asking.completed(branch, turns.message(turn_id), chat_id=self.id, sid=context.sid() or "")
+            changed = await context.rest.completions.completed(form)
+            for message in changed.messages:
+                turns.filtered(message)
+            models = sorted({m.model for m in branch if m.model})
+            await context.rest.chats.save(self.id, asking.saved_document(turns.history(), turns.branch(), models))
+        except AntiphonError as error:
+            log.warning("an answer could not be completed on the server: %s", type(error).__name__)

@@ -1,0 +1,150 @@
+"""One Socket.IO connection, from its first packet to its end. Nothing else in the client knows Socket.IO.
+
+A connection is used once: the supervisor opens a new one, with its own HTTP session and the token of that moment, for
+each attempt (W-07). The library's own reconnection is off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aiohttp
+import socketio  # type: ignore[import-untyped]  # it ships no types
+
+from .inbox import Answer
+
+log = logging.getLogger(__name__)
+
+PATH = "/ws/socket.io"
+MOST_BYTES = 32 * 1024 * 1024
+"""Largest packet that is read; Open WebUI sends up to 16 MiB, aiohttp's own limit of 4 MiB would cut the link."""
+
+_library_log = logging.getLogger(f"{__name__}.library")
+_library_log.setLevel(logging.CRITICAL)
+"""The library logs payloads (W-81); we log states."""
+
+Arrived = Callable[[str, Any, Answer | None], None]
+"""Takes an event's name, its payload, and the way to answer it; it must not wait."""
+
+
+class ConnectFailed(Exception):
+    """The connection did not come about; the text says why, for a person."""
+
+
+class _Socket(socketio.AsyncClient):  # type: ignore[misc]  # python-socketio has no type information
+    """The library's client with one change: an event goes straight to `arrived`, and is answered when we say so.
+
+    The library answers with what a handler returns and runs waiting handlers out of order; we need neither.
+    """
+
+    arrived: Arrived
+
+    async def _handle_event(self, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002 - the library's name
+        answer = None
+        if id is not None:
+            answer = self._answer(namespace or "/", id)
+        self.arrived(str(data[0]), data[1] if len(data) > 1 else None, answer)
+
+    def _answer(self, namespace: str, id_: int) -> Answer:
+        async def answer(value: object) -> None:
+            if namespace not in self.namespaces:
+                return  # The connection ended meanwhile; the server has noticed.
+            packet = self.packet_class(socketio.packet.ACK, namespace=namespace, id=id_, data=[value])
+            await self._send_packet(packet)
+
+        return answer
+
+
+class Connection:
+    """An open connection. `ended` is set, with a reason, when it is over for whatever cause."""
+
+    def __init__(self, arrived: Arrived) -> None:
+        self.reason: str | None = None
+        self._ended = asyncio.Event()
+        self._http: aiohttp.ClientSession | None = None
+        self._io = _Socket(
+            reconnection=False, handle_sigint=False, logger=_library_log, engineio_logger=_library_log,
+            websocket_extra_options={"max_msg_size": MOST_BYTES},
+        )
+        self._io.arrived = arrived
+        self._io.on("disconnect", self._on_end)
+        self._io.on("connect_error", self._on_refusal)
+        self._refusal: str | None = None
+
+    @property
+    def sid(self) -> str | None:
+        """The session id by which the server knows this connection."""
+        sid: str | None = self._io.get_sid()
+        return sid
+
+    async def open(self, url: str, token: str | None, transports: Sequence[str]) -> None:
+        """Connect. Raises `ConnectFailed`; the caller sets the time limit and calls `close` in any case."""
+        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self._io.eio.http = self._http
+        self._io.eio.external_http = True
+        try:
+            await self._io.connect(
+                url, auth={"token": token or ""}, transports=list(transports), socketio_path=PATH, wait=True,
+                wait_timeout=60,  # The caller's own limit is shorter and covers more than this one.
+            )
+        except socketio.exceptions.SocketIOError as error:
+            raise ConnectFailed(self._refusal or str(error) or "the connection was refused") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # ValueError: an answer that is no Engine.IO (a proxy's page, for instance).
+            raise ConnectFailed(f"the connection failed: {type(error).__name__}") from error
+
+    async def emit(self, name: str, payload: dict[str, Any]) -> None:
+        """Send an event, without an acknowledgement. Raises `ConnectFailed` when the connection is over."""
+        try:
+            await self._io.emit(name, payload)
+        except socketio.exceptions.SocketIOError as error:
+            raise ConnectFailed("the connection is over") from error
+
+    async def call(self, name: str, payload: dict[str, Any], timeout: float) -> Any:
+        """Send an event and give its acknowledgement. Raises `TimeoutError`, or `ConnectFailed`."""
+        try:
+            return await self._io.call(name, payload, timeout=timeout)
+        except socketio.exceptions.TimeoutError as error:
+            raise TimeoutError(f"{name} was not acknowledged") from error
+        except socketio.exceptions.SocketIOError as error:
+            raise ConnectFailed("the connection is over") from error
+
+    async def wait_ended(self) -> str:
+        """Wait until the connection is over and give the reason."""
+        await self._ended.wait()
+        return self.reason or "the connection ended"
+
+    async def close(self) -> None:
+        """End the connection and free everything it holds. Safe at any moment, also in the middle of `open`."""
+        io, http = self._io, self._http
+        try:
+            async with asyncio.timeout(2):
+                await io.disconnect()
+        except (TimeoutError, socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError):
+            log.debug("the connection was already broken when it was closed")
+        finally:
+            await _end(io.eio)
+            if http is not None:
+                await http.close()
+            self._on_end("closed")
+
+    def _on_end(self, reason: str | None = None) -> None:
+        if not self._ended.is_set():
+            self.reason = reason or "the connection ended"
+            self._ended.set()
+
+    def _on_refusal(self, data: Any = None) -> None:
+        message = data.get("message") if isinstance(data, dict) else data
+        self._refusal = str(message) if message else None
+
+
+async def _end(eio: Any) -> None:
+    """End the engine's loops, which it forgets to end when a connection dies while it opens."""
+    tasks = [task for task in (eio.read_loop_task, eio.write_loop_task) if task is not None and not task.done()]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.gather(*tasks, return_exceptions=True)

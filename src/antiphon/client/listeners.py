@@ -1,0 +1,134 @@
+"""Whoever wants the events themselves: bots, bridges, notifiers. They come after the reducers have done their work."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Self
+
+from antiphon.wire import ServerEvent
+
+from .errors import Lagged
+from .store import Unsubscribe, call_safely
+from .tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+WAITING = 1_000
+"""Events that one subscriber may leave untaken."""
+
+
+class EventStream:
+    """Events of some classes, as an asynchronous iterator. Reading raises `Lagged` where events were missed.
+
+    Close it when it is no longer read, or use it in a `with`; the client closes it in the end.
+    """
+
+    def __init__(self, kinds: tuple[type[Any], ...], release: Callable[[EventStream], None]) -> None:
+        self.kinds = kinds
+        self._queue: asyncio.Queue[ServerEvent | None] = asyncio.Queue(WAITING)
+        self._missed = 0
+        self._release = release
+        self.closed = False
+
+    def put(self, event: ServerEvent) -> None:
+        """Add an event; when there is no room it is counted as missed."""
+        try:
+            self._queue.put_nowait(event)
+        except asyncio.QueueFull:
+            self._missed += 1
+
+    def close(self) -> None:
+        """End the stream; its reader stops after what it holds."""
+        if not self.closed:
+            self.closed = True
+            self._release(self)
+            if not self._queue.full():
+                self._queue.put_nowait(None)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._queue.empty():
+            if self._missed:
+                missed, self._missed = self._missed, 0
+                raise Lagged(missed)
+            if self.closed:
+                raise StopAsyncIteration
+        event = await self._queue.get()
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class EventListeners:
+    """All subscribers of a client's events."""
+
+    def __init__(self) -> None:
+        self._callbacks: dict[object, tuple[type[Any], Callable[[Any], None]]] = {}
+        self._streams: list[EventStream] = []
+
+    def __len__(self) -> int:
+        return len(self._callbacks) + len(self._streams)
+
+    def tell(self, event: ServerEvent) -> None:
+        """Hand an event to whoever wants its class."""
+        for token, (kind, callback) in list(self._callbacks.items()):
+            if token in self._callbacks and isinstance(event, kind):
+                call_safely(callback, event)
+        for stream in tuple(self._streams):
+            if not stream.kinds or isinstance(event, stream.kinds):
+                stream.put(event)
+
+    def stream(self, *kinds: type[Any]) -> EventStream:
+        """Give a stream of the events of these classes; of all, when none is named."""
+        stream = EventStream(kinds, self._forget)
+        self._streams.append(stream)
+        return stream
+
+    def on(
+        self, kind: type[Any], callback: Callable[[Any], None] | Callable[[Any], Awaitable[None]], tasks: Tasks
+    ) -> Unsubscribe:
+        """Call `callback` with each event of a class; an asynchronous one takes them one after the other."""
+        if inspect.iscoroutinefunction(callback):
+            stream = self.stream(kind)
+            tasks.spawn(_feed(stream, callback), "listener")
+            return stream.close
+        token = object()
+        self._callbacks[token] = (kind, callback)  # type: ignore[assignment]  # checked above: it is synchronous
+
+        def unsubscribe() -> None:
+            self._callbacks.pop(token, None)
+
+        return unsubscribe
+
+    def close(self) -> None:
+        """Release everybody."""
+        self._callbacks.clear()
+        for stream in tuple(self._streams):
+            stream.close()
+
+    def _forget(self, stream: EventStream) -> None:
+        if stream in self._streams:
+            self._streams.remove(stream)
+
+
+async def _feed(stream: EventStream, callback: Callable[[Any], Awaitable[None]]) -> None:
+    while True:
+        try:
+            async for event in stream:
+                await callback(event)
+            return
+        except Exception:  # noqa: BLE001 - a stranger's code; its error must not end the others' work
+            log.exception("a listener raised an error; it goes on with the next event")
+            if stream.closed:
+                return

@@ -1,0 +1,45 @@
+"""Merging two accounts of one channel message into the state of the server.
+
+Content is versioned by `updated_at`. Reactions, pin, reply counters and the quote do not touch `updated_at`; there the
+account that arrived later wins. Both rules are idempotent, so duplicates and replays change nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from antiphon.wire import Message
+
+CONTENT = frozenset({"content", "data", "meta", "etag", "updated_at"})
+FIXED = frozenset({"id", "user_id", "app_id", "channel_id", "parent_id", "created_at", "reply_to_id"})
+
+
+def plain(message: Message) -> Message:
+    """Give the message without what only its event carried (`temp_id`, the `name` of a reaction)."""
+    if type(message) is Message:
+        return message
+    values = {name: getattr(message, name) for name in Message.model_fields}
+    extra = message.model_extra or {}
+    fields_set = (message.model_fields_set & set(Message.model_fields)) | set(extra)
+    return Message.model_construct(_fields_set=fields_set, **values, **extra)
+
+
+def merged(held: Message, other: Message, *, later: bool) -> Message:
+    """Give `held` brought up to date by `other`; the very same object when nothing changes.
+
+    `later`: whether `other` reached us after what we hold. Keys that `other` does not have (the answer of a post lacks
+    user, reactions and counters) are left alone.
+    """
+    newer = other.updated_at > held.updated_at or (other.updated_at == held.updated_at and later)
+    update: dict[str, Any] = {}
+    for name in other.model_fields_set:
+        if name in FIXED or (name in CONTENT and not newer) or (name not in CONTENT and not later):
+            continue
+        if name == "user" and other.user is None:
+            continue
+        value = getattr(other, name)
+        if name == "data" and isinstance(value, bool) and other.updated_at == held.updated_at and held.data:
+            continue  # "there is data", said without giving it (0.12.4, lists and pin events; W-79): we hold it
+        if value != getattr(held, name, None):
+            update[name] = value
+    return held.model_copy(update=update) if update else held

@@ -1,0 +1,44 @@
+"""Telling the server what this person has read: gathered, and kept until the link can carry it (W-24, W-27)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .clock import Cancel
+from .context import Context
+
+
+class Reading:
+    """Read marks of channels. `seen` is told at once, so that the list shows the channel as read."""
+
+    def __init__(self, context: Context, seen: Callable[[str], None]) -> None:
+        self._context = context
+        self._seen = seen
+        self._marks: set[str] = set()
+        self._timer: Cancel | None = None
+
+    def read(self, channel_id: str) -> None:
+        """Mark a channel as read up to now."""
+        self._seen(channel_id)
+        self._marks.add(channel_id)
+        if self._timer is None and not self._context.over:
+            self._timer = self._context.clock.call_later(self._context.delays.read_throttle, self.flush)
+
+    def flush(self) -> None:
+        """Say what has been gathered; what the link cannot carry now is said after the next catching up."""
+        self._end_timer()
+        for channel_id in tuple(self._marks):
+            mark = {"channel_id": channel_id, "message_id": None, "data": {"type": "last_read_at"}}
+            if not self._context.say("events:channel", mark):
+                return
+            self._marks.discard(channel_id)
+
+    def close(self) -> None:
+        """Say what can still be said, and end the timer."""
+        self.flush()
+        self._end_timer()
+
+    def _end_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer()

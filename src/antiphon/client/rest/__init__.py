@@ -1,0 +1,5 @@
+"""The server's REST door, typed: one small class per area, and `Rest`, which holds them."""
+
+from .door import Rest
+
+__all__ = ["Rest"]

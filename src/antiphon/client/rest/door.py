@@ -1,0 +1,29 @@
+"""The door itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..clock import Delays
+from .accounts import Accounts
+from .channels import Channels
+from .chats import Chats
+from .completions import Completions
+from .http import Http
+from .providers import Providers
+
+
+class Rest:
+    """All endpoints that we use, by area. Errors are those of `client.errors`."""
+
+    def __init__(self, url: str, delays: Delays, token: Callable[[], str | None]) -> None:
+        self.http = Http(url, delays, token)
+        self.accounts = Accounts(self.http)
+        self.channels = Channels(self.http)
+        self.chats = Chats(self.http)
+        self.completions = Completions(self.http)
+        self.providers = Providers(self.http)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.http.close()
