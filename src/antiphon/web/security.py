@@ -14,7 +14,7 @@ _SOURCES: Final = {
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
-    "img-src": "'self' data: https:",  # messages may show pictures of the web
+    "img-src": "'self' data:",  # pictures in messages are links
     "font-src": "'self'",
     "connect-src": "'self'",
     "manifest-src": "'self'",

@@ -27,8 +27,14 @@ class PageSettings:
     alive_every: float = 10.0
     """A stream says that it is alive this often, so that the browser's 25 s of silence mean a lost link."""
 
-    stream_lost_after: float = 30.0
-    """A stream whose browser has acknowledged nothing for this long gives up its subscriptions."""
+    stream_lost_after: float = 25.0
+    """A stream whose browser has acknowledged nothing for this long gives up its subscriptions: below 30 s in all."""
+
+    feed_linger: float = 30.0
+    """A conversation that no stream shows is followed this long: from the page's first paint to its stream."""
+
+    page_rows: int = 50
+    """How many messages the first screen of a channel holds, and each step to earlier ones."""
 
     client_idle: float = 600.0
     """A person's client closes this long after the last stream, once nothing waits to be sent."""

@@ -1,8 +1,8 @@
 // Links, forms and buttons: htmx fetches views and swaps them, everything else is a small post to the page.
 
-import { act, button, say, view } from "./page.js";
+import { act, button, markCurrent, say, title, view } from "./page.js";
 import { discard, holds, retry } from "./outbox.js";
-import { edit, leave, write } from "./composer.js";
+import { edit, endEdit, leave, submitText, write } from "./composer.js";
 
 const VIEW = { target: "#view", select: "#view", swap: "outerMorph" };
 const AROUND = "#sidebar:outerMorph,#page-state:outerHTML";
@@ -12,19 +12,25 @@ let arrived = () => {};
 // --- views ---------------------------------------------------------------------------------------------------------------
 
 /** Show another address of the page. */
-export function go(path, { push = path } = {}) {
+export function go(path) {
   leave();
-  return window.htmx.ajax("GET", path, { ...VIEW, swap: "outerHTML", selectOOB: AROUND, push }).then(() => arrived());
+  return window.htmx.ajax("GET", path, { ...VIEW, swap: "outerHTML", selectOOB: AROUND, push: "true" }).then(came);
 }
 
 /** Fetch the view on screen again, in place. */
 export function reload() {
-  return window.htmx.ajax("GET", location.pathname, { ...VIEW, selectOOB: AROUND }).then(() => arrived());
+  return window.htmx.ajax("GET", location.pathname, { ...VIEW, selectOOB: AROUND }).then(came);
+}
+
+function came() {
+  markCurrent();
+  title();
+  arrived();
 }
 
 function isView(link) {
   if (link.origin !== location.origin || link.target || link.hasAttribute("download")) return false;
-  return link.pathname === "/" || /^\/(channels|c|settings)\//.test(link.pathname);
+  return link.pathname === "/" || /^\/(channels|c|settings|page\/people)\//.test(link.pathname);
 }
 
 function onClick(event) {
@@ -42,6 +48,7 @@ function onClick(event) {
   if (pressed.dataset.action && ROW[pressed.dataset.action]) ROW[pressed.dataset.action](pressed);
   else if (pressed.matches(".reaction[data-name]")) toggle(pressed);
   else if (pressed.closest("#emoji-picker")) pick(pressed);
+  else if (pressed.dataset.suggestion) suggest(pressed.dataset.suggestion);
   else if (pressed.id === "stop") act("/page/stop", { id: view().id });
 }
 
@@ -58,8 +65,9 @@ function onSubmit(event) {
   const path = new URL(event.submitter?.formAction || form.action, location.href).pathname;
   if (!path.startsWith("/page/") || path === "/page/sign-out") return;
   event.preventDefault();
+  if (path === "/page/theme") return; // the choice was made by the click
   const values = Object.fromEntries(new FormData(form, event.submitter));
-  window.htmx.ajax("POST", path, { source: form, values, ...VIEW, selectOOB: AROUND, push: null }).then(() => arrived());
+  window.htmx.ajax("POST", path, { source: form, values, ...VIEW, selectOOB: AROUND, push: null }).then(came);
 }
 
 // --- rows ----------------------------------------------------------------------------------------------------------------
@@ -92,6 +100,16 @@ const ROW = {
     if (holds(keyOfRow(row))) discard(keyOfRow(row));
     if (view().kind === "channel") act("/page/discard", { id: view().id, temp_id: keyOfRow(row) });
   },
+  "cancel-edit"(pressed) {
+    endEdit(rowOf(pressed));
+  },
+  "try-again"(pressed) {
+    const model = document.getElementById("model")?.value ?? "";
+    act("/page/again", { id: view().id, turn: rowOf(pressed).id.slice(2), model });
+  },
+  dismiss(pressed) {
+    pressed.closest(".toast")?.remove();
+  },
   async "delete-chat"(pressed) {
     const id = pressed.dataset.id || view().id;
     if (!(await sure("Delete this chat?", "Delete"))) return;
@@ -108,6 +126,12 @@ const ROW = {
 async function takeBack(row) {
   const answer = await act("/page/discard", { id: view().id, temp_id: keyOfRow(row) });
   if (answer.ok) write(answer.data.content ?? "");
+}
+
+/** In a chat a suggestion is the next question; elsewhere it is a beginning to go on from. */
+function suggest(text) {
+  if (view().kind === "chat") submitText(text);
+  else write(text);
 }
 
 function toggle(chip) {
@@ -165,9 +189,8 @@ export function start(shown) {
   arrived = shown;
   document.addEventListener("click", onClick);
   document.addEventListener("submit", onSubmit);
-  document.addEventListener("htmx:after:history:update", () => arrived());
   document.addEventListener("htmx:after:swap", (event) => {
-    if (event.detail.ctx?.request?.headers?.["HX-History-Restore-Request"]) arrived();
+    if (event.detail.ctx?.request?.headers?.["HX-History-Restore-Request"]) came();
   });
   document.addEventListener("htmx:before:history:restore", leave);
   document.addEventListener("htmx:error", (event) => {

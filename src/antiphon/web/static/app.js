@@ -4,7 +4,6 @@ import * as actions from "./actions.js";
 import * as composer from "./composer.js";
 import * as log from "./log.js";
 import * as outbox from "./outbox.js";
-import * as patches from "./patches.js";
 import * as stream from "./stream.js";
 import { view } from "./page.js";
 
@@ -26,6 +25,9 @@ function chooseTheme(event) {
   const choice = event.target.closest?.("[data-theme-choice]")?.dataset.themeChoice ?? (event.target.name === "theme" ? event.target.value : null);
   if (!["light", "dark", "system"].includes(choice)) return;
   document.documentElement.dataset.theme = choice;
+  for (const other of document.querySelectorAll("[data-theme-choice]")) {
+    other.setAttribute("aria-pressed", String(other.dataset.themeChoice === choice));
+  }
   document.cookie = `theme=${choice}; path=/; max-age=31536000; samesite=lax`;
 }
 
@@ -33,14 +35,16 @@ document.addEventListener("change", chooseTheme);
 document.addEventListener("click", chooseTheme);
 
 if (document.getElementById("page-state")) {
-  patches.start(outbox.holds);
   actions.start(arrived);
-  log.start(patches.swap);
+  log.start({ held: outbox.holds, stream: stream.streamName });
   composer.start();
   outbox.start({
     live: stream.isLive,
     chat: (id) => {
       if (view().kind === "home") actions.go(`/c/${encodeURIComponent(id)}`);
+    },
+    back: (text) => {
+      if (view().kind === "home") composer.write(text);
     },
   });
   outbox.show();

@@ -1,12 +1,12 @@
 // The text box: keys, size, drafts that survive a reload, the typing signal, and editing one's own last message.
 
-import { act, call, keyOf, view } from "./page.js";
+import { settle } from "./log.js";
 import { send } from "./outbox.js";
+import { act, call, keyOf, view } from "./page.js";
 
 const TYPING_EVERY = 2_000; // ms
 const DRAFT_AFTER = 300; // ms
 
-let editing = null; // {id, before}
 let typedAt = 0;
 let typedIn = "";
 let saving = 0;
@@ -14,6 +14,11 @@ let saving = 0;
 const box = () => document.getElementById("message");
 const form = () => document.getElementById("composer");
 const draftKey = () => keyOf("draft", view().kind, view().id);
+
+/** Ask or say something without typing it. */
+export function submitText(text) {
+  return send(text, { model: document.getElementById("model")?.value });
+}
 
 /** Put text into the box and the cursor behind it. */
 export function write(text) {
@@ -27,8 +32,6 @@ export function write(text) {
 
 /** Give the box back what was being written in this conversation. */
 export function restore() {
-  editing = null;
-  showEditing();
   const field = box();
   if (!field) return;
   field.value = localStorage.getItem(draftKey()) ?? "";
@@ -39,7 +42,7 @@ export function restore() {
 function saveDraft() {
   clearTimeout(saving);
   const field = box();
-  if (!field || editing) return;
+  if (!field) return;
   try {
     if (field.value) localStorage.setItem(draftKey(), field.value);
     else localStorage.removeItem(draftKey());
@@ -57,15 +60,11 @@ function fit() {
 
 // --- sending ------------------------------------------------------------------------------------------------------------
 
-async function submit() {
+function submit() {
   const field = box();
   const content = field.value.trim();
   if (!content) {
     field.focus();
-    return;
-  }
-  if (editing) {
-    await saveEdit(content);
     return;
   }
   const model = document.getElementById("model")?.value;
@@ -77,47 +76,40 @@ async function submit() {
   field.focus();
 }
 
-// --- editing -------------------------------------------------------------------------------------------------------------
+// --- editing in place ---------------------------------------------------------------------------------------------------
 
-/** Edit a message in the box; Escape gives it up. */
+/** Put a form in the place of a message's text. What happens to the row meanwhile is shown afterwards. */
 export async function edit(row) {
-  const id = row.dataset.id;
-  const answer = await act("/page/source", { kind: view().kind, id: view().id, message: id });
-  if (!answer.ok) return;
-  editing = { id, before: editing?.before ?? box().value };
-  showEditing();
-  write(answer.data.content);
+  if (row.querySelector(".editor")) return;
+  const answer = await act("/page/editor", { id: view().id, message: row.dataset.id });
+  const text = row.querySelector(".text");
+  if (!answer.ok || !text || row.querySelector(".editor")) return;
+  text.hidden = true;
+  text.insertAdjacentHTML("afterend", answer.data.html);
+  const field = row.querySelector(".editor textarea");
+  field.focus();
+  field.setSelectionRange(field.value.length, field.value.length);
 }
 
-function endEdit() {
-  const { before } = editing;
-  editing = null;
-  showEditing();
-  write(before);
-  saveDraft();
+/** Leave the message as it was. */
+export function endEdit(row) {
+  row.querySelector(".editor")?.remove();
+  const text = row.querySelector(".text");
+  if (text) text.hidden = false;
+  settle(row);
+  box()?.focus();
 }
 
-async function saveEdit(content) {
-  const { id } = editing;
-  const answer = await act("/page/edit", { id: view().id, message: id, content });
-  if (answer.ok && editing?.id === id) endEdit();
-}
-
-function showEditing() {
-  document.getElementById("editing")?.remove();
-  form()?.classList.toggle("editing", editing !== null);
-  if (!editing || !form()) return;
-  const note = document.createElement("p");
-  note.id = "editing";
-  note.append("Editing your message. ");
-  const cancel = Object.assign(document.createElement("button"), { type: "button", textContent: "Cancel" });
-  cancel.addEventListener("click", endEdit);
-  note.append(cancel);
-  form().prepend(note);
+async function saveEdit(form) {
+  const row = form.closest("article");
+  const content = form.querySelector("textarea").value.trim();
+  if (!content) return;
+  const answer = await act("/page/edit", { id: view().id, message: row.dataset.id, content });
+  if (answer.ok) endEdit(row);
 }
 
 function editLast() {
-  const own = document.querySelectorAll('#log article[data-id]:not([data-local], .pending, .failed):has([data-action="edit"])');
+  const own = document.querySelectorAll('#log article[data-id]:has([data-action="edit"])');
   const last = own[own.length - 1];
   if (last) edit(last);
 }
@@ -126,7 +118,7 @@ function editLast() {
 
 function tellTyping() {
   const { kind, id } = view();
-  if (kind !== "channel" || editing) return;
+  if (kind !== "channel") return;
   const now = Date.now();
   if (typedIn === id && now - typedAt < TYPING_EVERY) return;
   [typedAt, typedIn] = [now, id];
@@ -144,21 +136,28 @@ function stopTyping() {
 
 export function start() {
   document.addEventListener("submit", (event) => {
-    if (event.target.id !== "composer") return;
+    const editor = event.target.closest(".editor");
+    if (event.target.id !== "composer" && !editor) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    submit();
+    if (editor) saveEdit(editor);
+    else submit();
   }, { capture: true });
   document.addEventListener("keydown", (event) => {
-    if (event.target.id !== "message" || event.isComposing) return;
-    if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
+    if (event.isComposing) return;
+    const editor = event.target.closest?.(".editor");
+    if (!editor && event.target.id !== "message") return;
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey && event.target.tagName === "TEXTAREA") {
       event.preventDefault();
-      submit();
-    } else if (event.key === "ArrowUp" && event.target.value === "" && view().kind === "channel") {
+      if (editor) saveEdit(editor);
+      else submit();
+    } else if (event.key === "Escape" && editor) {
+      endEdit(editor.closest("article"));
+    } else if (event.key === "Escape" && document.getElementById("stop")) {
+      document.getElementById("stop").click();
+    } else if (event.key === "ArrowUp" && !editor && event.target.value === "" && view().kind === "channel") {
       event.preventDefault();
       editLast();
-    } else if (event.key === "Escape" && editing) {
-      endEdit();
     }
   });
   document.addEventListener("input", (event) => {

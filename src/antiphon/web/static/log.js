@@ -1,13 +1,18 @@
-// Where the reader is in the log: at the end they stay at the end, anywhere else nothing moves under their eyes.
+// The log: how patches change its rows, and where the reader is in it. Whoever is at the end stays at the end;
+// anywhere else nothing moves under the reader's eyes.
 
-import { call, say, state, view } from "./page.js";
+import { call, say, view } from "./page.js";
 
 const NEAR = 50; // px from the end that still count as the end
 
 let atEnd = true;
 let watched = null;
 let loading = false;
-let earlier = () => {};
+let waits = () => false;
+let name = () => "";
+let morph = null;
+let queue = Promise.resolve();
+const delayed = new Map(); // rows that changed while their author was editing them
 
 export const log = () => document.getElementById("log");
 
@@ -61,16 +66,7 @@ function firstVisible(list, box) {
 // --- jump to the latest -------------------------------------------------------------------------------------------
 
 function showJump() {
-  let jump = document.getElementById("jump");
-  if (!jump && log()) {
-    jump = document.createElement("button");
-    jump.id = "jump";
-    jump.type = "button";
-    jump.textContent = "Jump to latest";
-    jump.hidden = true;
-    jump.addEventListener("click", toEnd);
-    log().after(jump);
-  }
+  const jump = document.getElementById("latest");
   if (jump) jump.hidden = atEnd;
 }
 
@@ -81,8 +77,8 @@ async function loadEarlier() {
   loading = true;
   try {
     const oldest = log()?.querySelector("article[data-id]:not([data-local])");
-    const answer = await call("/page/earlier", { stream: state().stream ?? "", id: view().id, oldest: oldest?.dataset.id ?? "" });
-    if (answer.ok) await earlier(answer.data.patch);
+    const answer = await call("/page/earlier", { stream: name(), id: view().id, oldest: oldest?.dataset.id ?? "" });
+    if (answer.ok) await apply(answer.data.patch);
     else say(answer.detail);
   } finally {
     loading = false;
@@ -108,11 +104,158 @@ export function watch() {
   toEnd();
 }
 
-/** Start; `patch` puts the rows of an earlier page into the log. */
-export function start(patch) {
-  earlier = (html) => keepingPlace(() => patch(html));
+// --- patches -----------------------------------------------------------------------------------------------------------
+
+/** Put a patch into the page, after those before it. Lists whose rows have a place use swap styles of our own:
+    `rows` (all of them), `row` (some), `gone`, and `blocks` (of an answer that grows). */
+export function apply(html) {
+  queue = queue
+    .then(() => keepingPlace(() => window.htmx.swap({ text: html, sourceElement: document.body, target: document.body })))
+    .catch((error) => console.error("A patch could not be applied.", error));
+  return queue;
+}
+
+// --- rows ---------------------------------------------------------------------------------------------------------------
+
+const rowsOf = (list) => [...list.children].filter((child) => child.tagName === "ARTICLE");
+const isLast = (row) => row.hasAttribute("data-local") || row.matches(".pending, .failed");
+const isLocal = (row) => row.hasAttribute("data-local") && waits(row.id.slice(2));
+
+/** Order of confirmed rows: by time, then by id; times are nanoseconds, too long for a number. */
+function isAfter(one, other) {
+  const [a, b] = [one.dataset.at, other.dataset.at];
+  if (a.length !== b.length) return a.length > b.length;
+  if (a !== b) return a > b;
+  return one.dataset.id > other.dataset.id;
+}
+
+/** The element that already stands for a row: the same key, or the same message under another key. */
+function standing(list, row) {
+  const same = document.getElementById(row.id);
+  if (same?.parentElement === list) return same;
+  if (!row.dataset.id) return null;
+  return list.querySelector(`:scope > article[data-id="${CSS.escape(row.dataset.id)}"]`);
+}
+
+function become(old, row) {
+  if (old.querySelector(":scope .editor")) {
+    delayed.set(old.dataset.id, row);
+    return old;
+  }
+  old.id = row.id;
+  const holder = document.createDocumentFragment();
+  holder.append(row);
+  morph(old, holder, false);
+  return old;
+}
+
+/** The row is no longer being edited: show what became of it meanwhile. */
+export function settle(row) {
+  const now = delayed.get(row.dataset.id);
+  delayed.delete(row.dataset.id);
+  if (now) become(row, now);
+}
+
+function all(list, fragment) {
+  const rows = [...fragment.children];
+  const kept = new Set();
+  let previous = null;
+  for (const row of rows) {
+    const old = standing(list, row);
+    const now = old ? become(old, row) : row;
+    kept.add(now);
+    const next = previous ? previous.nextElementSibling : (rowsOf(list)[0] ?? null);
+    if (now !== next) list.insertBefore(now, next);
+    previous = now;
+  }
+  for (const row of rowsOf(list)) {
+    if (kept.has(row)) continue;
+    if (isLocal(row)) list.append(row);
+    else row.remove();
+  }
+  list.toggleAttribute("data-empty", rowsOf(list).length === 0);
+  return [...kept];
+}
+
+function some(list, fragment, earlier) {
+  const changed = [];
+  for (const row of [...fragment.children]) {
+    const old = standing(list, row);
+    const rows = rowsOf(list).filter((other) => other !== old);
+    if (!old && !earlier && isOlderThanHeld(rows, row)) continue;
+    const now = old ? become(old, row) : row;
+    const next = follower(rows, now);
+    if (now.parentElement !== list || now.nextElementSibling !== next) list.insertBefore(now, next);
+    changed.push(now);
+  }
+  list.removeAttribute("data-empty");
+  return changed;
+}
+
+/** A change to a row before the first one that this tab holds: it comes with its page when that is asked for. */
+function isOlderThanHeld(rows, row) {
+  if (!row.dataset.at || isLast(row) || !document.getElementById("earlier")) return false;
+  const first = rows.find((other) => other.dataset.at && !isLast(other));
+  return first !== undefined && isAfter(first, row);
+}
+
+/** The row before which `row` stands; pending and local rows stand last. */
+function follower(rows, row) {
+  if (!row.dataset.at || isLast(row)) {
+    if (row.parentElement && isLast(row)) return row.nextElementSibling; // waits where it is
+    return rows.find((other) => isLocal(other)) ?? after(rows);
+  }
+  for (let index = rows.length - 1; index >= 0; index -= 1) {
+    const other = rows[index];
+    if (other.dataset.at && !isLast(other) && isAfter(row, other)) return other.nextElementSibling === row ? row.nextElementSibling : other.nextElementSibling;
+  }
+  return rows[0] ?? null;
+}
+
+const after = (rows) => rows.at(-1)?.nextElementSibling ?? null;
+
+function gone(fragment) {
+  for (const { id } of fragment.children) document.getElementById(id)?.remove();
+  return [];
+}
+
+/** The blocks of answers that grow: each holder of the patch stands for the element of the same id. */
+function blocks(fragment) {
+  const changed = [];
+  for (const holder of [...fragment.children]) {
+    const text = document.getElementById(holder.id);
+    if (!text) continue;
+    text.querySelector(":scope > .waiting")?.remove();
+    for (const block of [...holder.children]) {
+      const old = document.getElementById(block.id);
+      if (!old) text.append(block);
+      changed.push(old ? become(old, block) : block);
+    }
+  }
+  return changed;
+}
+
+// --- life ----------------------------------------------------------------------------------------------------
+
+/** Start; `held(key)` tells whether the outbox still keeps the message of a local row, `stream()` names the stream. */
+export function start({ held, stream }) {
+  waits = held;
+  name = stream;
+  window.htmx.registerExtension("antiphon", {
+    init(api) {
+      morph = api.morph;
+    },
+    handle_swap(style, target, fragment, spec) {
+      if (style === "rows") return all(target, fragment);
+      if (style === "row") return some(target, fragment, spec.earlier === true);
+      if (style === "gone") return gone(fragment);
+      if (style === "blocks") return blocks(fragment);
+      return false;
+    },
+  });
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("#earlier")) loadEarlier();
+    else if (event.target.closest?.("#latest")) toEnd();
   });
   document.addEventListener(
     "scroll",

@@ -2,7 +2,7 @@
 // tried again when the stream is back, and removed only when the page server says that it is confirmed.
 
 import { log, toEnd } from "./log.js";
-import { call, keyOf, newId, say, view } from "./page.js";
+import { button, call, keyOf, newId, say, state, view } from "./page.js";
 
 const RETRY = [2_000, 4_000, 8_000, 15_000]; // ms after an answer that was no confirmation
 
@@ -10,9 +10,10 @@ let timer = 0;
 let tries = 0;
 let flushing = false;
 let again = false;
-let hooks = { live: () => false, chat: () => {} };
+let hooks = { live: () => false, chat: () => {}, back: () => {} };
 
-/** Start; `live()` tells whether the stream is there, `chat(id)` is called when a new chat has its address. */
+/** Start; `live()` tells whether the stream is there, `chat(id)` is called when a new chat has its address, `back(text)`
+    when a first question was refused. */
 export function start(given) {
   hooks = given;
   window.addEventListener("storage", (event) => {
@@ -158,9 +159,17 @@ function confirm(entry, { id, key }) {
 }
 
 function fail(entry, detail) {
-  keep({ ...entry, state: "failed", error: detail });
-  if (entry.kind === "new") say(detail);
-  show();
+  const row = rowOf(entry);
+  if (entry.kind === "new") {
+    drop(entry);
+    say(detail);
+    hooks.back(entry.content);
+  } else if (entry.kind === "chat" && row && !row.hasAttribute("data-local")) {
+    drop(entry); // the server's account of this question says that it failed, and offers to try again
+  } else {
+    keep({ ...entry, state: "failed", error: detail });
+    show();
+  }
 }
 
 // --- showing ------------------------------------------------------------------------------------------------------------
@@ -178,39 +187,56 @@ export function show() {
   for (const entry of waiting) showOne(entry);
 }
 
-/** A row of our own, made from the template that the page server rendered for this person. */
+/** A row of our own, made from the templates that the page server drew for this person. */
 function showOne(entry) {
   const list = log();
-  const template = document.getElementById("waiting-row");
-  if (!list || !template) return;
+  if (!list) return;
   let row = rowOf(entry);
   if (row && !row.hasAttribute("data-local")) return;
   if (!row) {
-    row = template.content.firstElementChild.cloneNode(true);
+    row = template(list).content.firstElementChild.cloneNode(true);
     row.id = `${entry.kind === "channel" ? "m" : "t"}-${entry.temp_id}`;
     row.setAttribute("data-local", "");
-    const words = row.querySelector("[data-waiting-text]") ?? row;
+    for (const name of ["data-id", "data-at"]) row.removeAttribute(name);
+    const words = document.createElement("p");
     words.textContent = entry.content;
-    words.removeAttribute("data-waiting-text");
+    words.style.whiteSpace = "pre-wrap";
+    row.querySelector(".text").replaceChildren(words);
+    list.querySelector(":scope > .beginning")?.remove();
     list.append(row);
-    list.removeAttribute("data-empty");
   }
-  row.classList.toggle("pending", entry.state === "waiting");
-  row.classList.toggle("failed", entry.state === "failed");
-  row.querySelector("[data-failure]")?.remove();
-  if (entry.state === "failed") row.append(failure(entry));
+  showState(row, entry);
 }
 
-function failure(entry) {
-  const note = document.createElement("p");
-  note.dataset.failure = "";
-  note.className = "failure";
+/** With a head, or under the one of the row before, if that is ours too. */
+function template(list) {
+  const last = [...list.children].filter((row) => row.tagName === "ARTICLE").at(-1);
+  const ours = last?.dataset.author === state().user && (last.hasAttribute("data-local") || isRecent(last.dataset.at));
+  return (ours && document.getElementById("waiting-row-grouped")) || document.getElementById("waiting-row");
+}
+
+const isRecent = (nanoseconds) => Date.now() - Number(nanoseconds) / 1e6 < 5 * 60_000;
+
+function showState(row, entry) {
+  const failed = entry.state === "failed";
+  row.classList.toggle("pending", !failed);
+  row.classList.toggle("failed", failed);
+  row.dataset.state = failed ? "failed" : "pending";
+  let note = row.querySelector(".state");
+  if (!note) {
+    note = document.createElement("p");
+    note.className = "state";
+    row.querySelector(".body").append(note);
+  }
+  note.replaceChildren(failed ? `Not sent: ${entry.error}` : "Sending…");
+  if (!failed) {
+    note.removeAttribute("role");
+    return;
+  }
   note.setAttribute("role", "alert");
-  note.append(Object.assign(document.createElement("span"), { textContent: `Not sent: ${entry.error}` }));
-  for (const [action, label] of [["retry", "Try again"], ["edit", "Edit"], ["discard", "Discard"]]) {
-    const made = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+  for (const [action, label] of [["retry", "Retry"], ["edit", "Edit"], ["discard", "Discard"]]) {
+    const made = button(label, () => {});
     made.dataset.action = action;
     note.append(" ", made);
   }
-  return note;
 }

@@ -56,30 +56,46 @@ export async function act(path, body) {
   return answer;
 }
 
-/** Say something in the page's alert region; it goes after a while, or when it is dismissed. */
-export function say(words, { action = null, stay = false } = {}) {
-  let region = document.getElementById("alerts");
-  if (!region) {
-    region = document.createElement("div");
-    region.id = "alerts";
-    region.setAttribute("role", "alert");
-    document.body.append(region);
-  }
-  for (const other of region.children) if (other.dataset.words === words) other.remove();
-  const note = document.createElement("div");
-  note.className = "alert";
-  note.dataset.words = words;
-  note.append(Object.assign(document.createElement("span"), { textContent: words }));
-  if (action) note.append(button(action.label, () => (note.remove(), action.run())));
-  note.append(button("Dismiss", () => note.remove()));
-  region.append(note);
-  if (!stay) setTimeout(() => note.remove(), 10_000);
+/** Say something to the person; it goes after a while, or when it is dismissed. */
+export function say(words, { kind = "error", action = null, stay = false } = {}) {
+  const region = document.getElementById("toasts");
+  if (!region) return;
+  for (const other of [...region.children]) if (other.dataset.words === words) other.remove();
+  const toast = document.createElement("div");
+  toast.className = `toast ${kind}`;
+  toast.dataset.words = words;
+  toast.setAttribute("role", kind === "error" ? "alert" : "status");
+  toast.append(Object.assign(document.createElement("p"), { textContent: words }));
+  if (action) toast.append(button(action.label, () => (toast.remove(), action.run())));
+  toast.append(button("Dismiss", () => toast.remove()));
+  region.append(toast);
+  if (!stay) setTimeout(() => toast.remove(), 10_000);
 }
 
 export function button(label, run) {
   const made = document.createElement("button");
   made.type = "button";
+  made.className = "link";
   made.textContent = label;
   made.addEventListener("click", run);
   return made;
+}
+
+// --- the tab's title ----------------------------------------------------------------------------------------------------
+
+/** The title of what is shown, with the number of messages that wait to be read. */
+export function title({ words = state().title, unread = state().unread } = {}) {
+  const now = state();
+  now.title = words;
+  now.unread = unread;
+  document.title = Number(unread) ? `(${unread}) ${words}` : words;
+}
+
+/** Mark the entry of the sidebar that is on screen; the lists come without, because all tabs get the same. */
+export function markCurrent() {
+  for (const link of document.querySelectorAll("#sidebar a[href]")) {
+    if (link.closest(".side-lists") === null) continue;
+    if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }

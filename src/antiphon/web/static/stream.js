@@ -1,9 +1,8 @@
 // The life of the stream: one per visible tab, noticed when it goes silent, tried again with the link's back-off.
 // Each attempt says afresh what the tab shows, so that the stream starts with what is missing.
 
-import { apply } from "./patches.js";
-import { isAtEnd, log } from "./log.js";
-import { button, call, say, state, view } from "./page.js";
+import { apply, isAtEnd, log } from "./log.js";
+import { button, call, markCurrent, say, state, title, view } from "./page.js";
 
 const CONNECT_LIMIT = 20_000; // ms for one attempt
 const SILENCE = 25_000; // ms without any event: lost (the server says `alive` every 10 s)
@@ -17,6 +16,7 @@ let attempts = 0;
 let lastEvent = 0;
 let retryAt = 0;
 let shown = "";
+let name = ""; // the stream's, given by the server
 let limit = 0; // timers
 let watchdog = 0;
 let steady = 0;
@@ -24,6 +24,9 @@ let ticking = 0;
 let hiding = 0;
 let hiddenLock = null;
 let hooks = { live: () => {}, reload: () => {} };
+
+/** The name under which the page server knows this tab's stream. */
+export const streamName = () => name;
 
 /** Whether the page server is heard right now. */
 export const isLive = () => phase === "live";
@@ -60,6 +63,8 @@ function address() {
     newest: rows[rows.length - 1]?.dataset.id ?? "",
     version: state().version ?? "",
     sidebar: state().sidebar ?? "",
+    status: document.getElementById("view")?.dataset.status ?? "",
+    focused: isLookedAt() ? "1" : "",
   });
   return `/page/stream?${query}`;
 }
@@ -75,26 +80,34 @@ function connect() {
   listen("hello", (event) => {
     const { stream, build } = JSON.parse(event.data);
     clearTimeout(limit);
-    state().stream = stream;
+    name = stream;
     phase = "live";
     show("live", "Connected");
     steady = setTimeout(() => (attempts = 0), STEADY);
-    tellPresence();
-    if (build !== state().build) tellNewBuild();
+    if (state().build && build !== state().build) tellNewBuild();
     hooks.live();
   });
   listen("alive", tellPresence);
   listen("patch", (event) => {
     if (event.lastEventId) state().version = event.lastEventId;
-    apply(event.data);
+    apply(event.data).then(markCurrent);
   });
-  listen("view", (event) => (state().version = event.data));
+  listen("sidebar", (event) => (state().sidebar = event.data));
+  listen("unread", (event) => title({ unread: event.data }));
+  listen("title", (event) => retitle(event.data));
   listen("reload-view", () => hooks.reload());
   listen("restart", () => lost());
   listen("signed-out", () => {
     close();
     location.assign(`/auth?redirect=${encodeURIComponent(location.pathname)}`);
   });
+}
+
+/** The conversation was renamed: its head and the tab say so. */
+function retitle(words) {
+  const head = document.querySelector("#view-head h1");
+  if (head) head.textContent = words;
+  title({ words: `${words} · ${(state().title ?? "").split(" · ").at(-1)}` });
 }
 
 /** Every event counts as a sign of life; one of a stream that was given up counts for nothing. */
@@ -136,18 +149,18 @@ function count() {
 }
 
 /** Write the state of this link; the seconds are not read aloud each time they change. */
-function show(name, words, seconds = "") {
+function show(kind, words, seconds = "") {
   const place = document.getElementById("page-link");
   if (!place) return;
-  document.getElementById("link")?.setAttribute("data-page", name);
-  if (place.dataset.state === name) {
+  document.getElementById("link")?.setAttribute("data-page", kind);
+  if (place.dataset.state === kind) {
     const counter = place.querySelector("[data-seconds]");
     if (counter && counter.textContent !== seconds) counter.textContent = seconds;
     return;
   }
-  place.dataset.state = name;
+  place.dataset.state = kind;
   place.replaceChildren(words);
-  if (name !== "waiting") return;
+  if (kind !== "waiting") return;
   const counter = document.createElement("span");
   counter.dataset.seconds = "";
   counter.setAttribute("aria-hidden", "true");
@@ -185,17 +198,19 @@ function hide() {
   }, HIDDEN);
 }
 
+const isLookedAt = () => document.hasFocus() && !document.hidden;
+
 /** Tell the server that this tab hears it, and whether somebody is looking. */
 function tellPresence() {
   if (phase !== "live") return;
   call("/page/presence", {
-    stream: state().stream,
-    focused: document.hasFocus() && !document.hidden,
+    stream: name,
+    focused: isLookedAt(),
     at_end: isAtEnd(),
   });
 }
 
 function tellNewBuild() {
-  say("A newer version of this page is ready.", { action: { label: "Reload", run: () => location.reload() }, stay: true });
+  say("A newer version of this page is ready.", { kind: "info", action: { label: "Reload", run: () => location.reload() }, stay: true });
   state().build = "";
 }

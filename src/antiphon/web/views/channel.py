@@ -28,11 +28,13 @@ def channel_main(
     typing: Sequence[str] = (),
     last_read_at: int | None = None,
     draft: str = "",
+    drawn: h.Node = None,
     zone: tzinfo | None = None,
 ) -> h.Element:
     """The whole of `main#view` for a channel; `rows` oldest first, `typing` the names of those who write.
 
-    `last_read_at` (ns) places the line above the first message of others that came later.
+    `last_read_at` (ns) places the line above the first message of others that came later. `drawn` are rows that
+    were drawn already and take the place of `rows`.
     """
     title = channel_title(detail, me.id)
     reason = None if detail.write_access or detail.type in {"dm", "group"} else f"You may read {title} but not write here."
@@ -41,7 +43,8 @@ def channel_main(
         h.div(".scroller", tabindex="-1")[
             h.div("#log", role="log", aria_label="Messages", aria_live="polite", data_channel=detail.id)[
                 channel_top(detail, me=me, has_earlier=has_earlier),
-                channel_rows(
+                drawn
+                or channel_rows(
                     rows,
                     me=me,
                     last_read_at=last_read_at,

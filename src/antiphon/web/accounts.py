@@ -1,0 +1,183 @@
+"""Signing in, signing up, signing out: plain forms that work without script."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import RedirectResponse
+
+from antiphon.client import Client
+from antiphon.client.errors import AntiphonError, RequestFailed, Unreachable
+
+from . import views
+from .pages import redirect
+from .security import path_of_ours
+from .sessions import COOKIE
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from antiphon.wire import ServerConfig
+
+    from .pages import Pages
+    from .people import People
+    from .sessions import Session, Sessions
+    from .settings import PageSettings
+
+AWAY: Final = "The server cannot be reached right now. Try again in a moment."
+CONFIG_FOR: Final = 5.0
+"""Seconds that what the server says about sign-up is good for."""
+
+
+class Accounts:
+    """The page for someone without a session, and the way in and out."""
+
+    def __init__(self, settings: PageSettings, sessions: Sessions, people: People, pages: Pages) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._people = people
+        self._pages = pages
+        self._config: ServerConfig | None = None
+        self._config_at = -CONFIG_FOR
+
+    async def session_of(self, request: Request) -> Session | None:
+        """Return the session that the request's cookie names."""
+        return await self._sessions.find(request.cookies.get(COOKIE))
+
+    async def page(self, request: Request) -> Response:
+        """Show the form to sign in, or to sign up; the first account's form where there is none yet."""
+        target = path_of_ours(request.query_params.get("redirect"))
+        if await self.session_of(request) is not None:
+            return redirect(request, target)
+        return await self._show(
+            request, signing_up=request.query_params.get("mode") == "sign-up", target=target
+        )
+
+    async def sign_in(self, request: Request) -> Response:
+        """Trade an address and a password for a session."""
+        form = await request.form()
+        email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
+        target = path_of_ours(str(form.get("next", "")))
+        if not email or not password:
+            return await self._show(
+                request, target=target, email=email, error="Give your address and your password."
+            )
+        return await self._enter(
+            request, Client.sign_in(self._settings.server_url, email, password), target=target, email=email
+        )
+
+    async def sign_up(self, request: Request) -> Response:
+        """Make an account and a session for it."""
+        form = await request.form()
+        name, email = str(form.get("name", "")).strip(), str(form.get("email", "")).strip()
+        password = str(form.get("password", ""))
+        target = path_of_ours(str(form.get("next", "")))
+        if not name or not email or not password:
+            return await self._show(
+                request, signing_up=True, target=target, email=email, name=name,
+                error="Give your name, your address and a password.",
+            )  # fmt: skip
+        client = Client.sign_up(self._settings.server_url, name, email, password)
+        return await self._enter(request, client, signing_up=True, target=target, email=email, name=name)
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session here and on the server."""
+        session = await self.session_of(request)
+        if session is not None:
+            await self._people.sign_out(session)
+        answer = RedirectResponse("/auth", status_code=303)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="lax")
+        return answer
+
+    async def _enter(
+        self,
+        request: Request,
+        client: Client,
+        *,
+        target: str,
+        email: str,
+        name: str = "",
+        signing_up: bool = False,
+    ) -> Response:
+        try:
+            await client.start()
+        except AntiphonError as error:
+            await client.close()
+            return await self._show(
+                request, signing_up=signing_up, target=target, email=email, name=name, error=_words(error)
+            )
+        self._config_at = -CONFIG_FOR
+        user, token = client.user.value, client.token
+        assert user is not None
+        assert token is not None
+        value, session = await self._sessions.start(
+            token=token, user_id=user.id, name=user.name, email=user.email, role=user.role
+        )
+        self._people.adopt(session, client)
+        answer = RedirectResponse(target, status_code=303)
+        answer.set_cookie(
+            COOKIE,
+            value,
+            max_age=self._settings.session_days * 86_400,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+        return answer
+
+    async def _show(
+        self,
+        request: Request,
+        *,
+        target: str,
+        signing_up: bool = False,
+        email: str = "",
+        name: str = "",
+        error: str | None = None,
+    ) -> Response:
+        config = await self._server_config()
+        first = bool(config and config.onboarding)
+        open_ = first or not config or config.features.enable_signup is not False
+        signing_up = open_ and (signing_up or (first and request.query_params.get("mode") != "sign-in"))
+        if config is None and error is None:
+            error = AWAY
+        main = views.auth_page(
+            "sign-up" if signing_up else "sign-in",
+            error=error,
+            email=email,
+            name=name,
+            first_account=first,
+            signup_open=open_,
+            next_path=target if target != "/" else None,
+        )
+        title = f"{'Create account' if signing_up else 'Sign in'} · {self._settings.product}"
+        status = 200 if error is None else 503 if config is None else 422
+        return self._pages.document(request, main, title=title, status=status)
+
+    async def _server_config(self) -> ServerConfig | None:
+        """What the server says about accounts; None if it cannot be reached."""
+        now = time.monotonic()
+        if now - self._config_at < CONFIG_FOR:
+            return self._config
+        client = Client(self._settings.server_url)
+        try:
+            self._config = await client.rest.accounts.config()
+        except AntiphonError:
+            return None
+        finally:
+            await client.rest.close()
+        # Until there is an account the answer may change at any moment.
+        self._config_at = -CONFIG_FOR if self._config.onboarding else now
+        return self._config
+
+
+def _words(error: AntiphonError) -> str:
+    match error:
+        case RequestFailed() if error.status < 500:
+            return error.detail
+        case RequestFailed() | Unreachable():
+            return AWAY
+        case _:
+            return f"Signing in did not work: {error}"

@@ -1,0 +1,196 @@
+"""The page as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from antiphon.client.errors import AntiphonError
+
+from .accounts import Accounts
+from .actions import Actions
+from .answers import BadRequest, Fields, answer_to, failed
+from .assets import Assets
+from .pages import Pages, redirect
+from .people import People
+from .providers import Providers
+from .security import SecurityHeaders, comes_from_elsewhere, path_of_ours
+from .sessions import Sessions
+from .stream import RESTART
+from .streaming import Streaming
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from .people import Person
+    from .settings import PageSettings
+
+    View = Callable[[Request, Person], Awaitable[Response]]
+
+
+class PageApp:
+    """The page. Besides being an ASGI application it can be drained: its streams are told and its clients closed."""
+
+    def __init__(self, settings: PageSettings, assets: Assets | None = None) -> None:
+        self.settings = settings
+        self.assets = assets or Assets.load()
+        self.sessions = Sessions(settings.data_dir / "page.sqlite3", lifetime=settings.session_days * 86_400)
+        self.people = People(settings, self.sessions)
+        self.pages = Pages(settings, self.assets)
+        self.accounts = Accounts(settings, self.sessions, self.people, self.pages)
+        self.actions = Actions(settings)
+        self.providers = Providers(settings, self.pages)
+        self.streaming = Streaming(settings, self.people, self.accounts.session_of, self.assets.digest)
+        self._app = SecurityHeaders(self._starlette())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        await self._app(scope, receive, send)
+
+    async def drain(self) -> None:
+        """Tell every stream that the page restarts, and close all clients, within `drain_within` seconds."""
+        self.streaming.draining = True
+        try:
+            async with asyncio.timeout(self.settings.drain_within):
+                await self.actions.close()
+                await self.people.close(RESTART)
+        except TimeoutError:
+            pass  # a client that cannot say goodbye in time is cut with the process
+
+    def _starlette(self) -> Starlette:
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            yield
+            await self.drain()
+            self.sessions.close()
+
+        return Starlette(
+            routes=[
+                Route("/", self._view(self.pages.home)),
+                Route("/channels/{id}", self._view(self.pages.channel)),
+                Route("/c/{id}", self._view(self.pages.chat)),
+                Route("/settings/providers", self._view(self.providers.page)),
+                Route("/auth", self.accounts.page),
+                Route("/page/stream", self.streaming, methods=["GET"]),
+                Route("/page/sign-in", self._own(self.accounts.sign_in), methods=["POST"]),
+                Route("/page/sign-up", self._own(self.accounts.sign_up), methods=["POST"]),
+                Route("/page/sign-out", self._own(self.accounts.sign_out), methods=["POST"]),
+                Route("/page/theme", self._own(self._theme), methods=["POST"]),
+                Route("/page/people/{id}", self._view(self._direct)),
+                Route("/page/providers/add", self._own(self._view(self.providers.add)), methods=["POST"]),
+                Route(
+                    "/page/providers/{index:int}/verify",
+                    self._own(self._view(self.providers.verify)),
+                    methods=["POST"],
+                ),
+                Route(
+                    "/page/providers/{index:int}/remove",
+                    self._own(self._view(self.providers.remove)),
+                    methods=["POST"],
+                ),
+                Route("/page/{action}", self._own(self._action), methods=["POST"]),
+                Route("/favicon.ico", self._favicon),
+                Mount("/static", app=self._static),
+            ],
+            exception_handlers={
+                HTTPException: self._http_error,
+                BadRequest: self._bad_request,
+                500: self._broken,
+            },
+            lifespan=lifespan,
+        )
+
+    # Who asks
+
+    def _view(self, view: View) -> Callable[[Request], Awaitable[Response]]:
+        """Make a handler of a view that needs a person; whoever is not signed in is sent to do that."""
+
+        async def handle(request: Request) -> Response:
+            person = await self._person(request)
+            if person is None:
+                wanted = request.url.path if request.method == "GET" else "/"
+                back = "" if wanted == "/" else f"?redirect={path_of_ours(wanted)}"
+                return redirect(request, f"/auth{back}")
+            return await view(request, person)
+
+        return handle
+
+    def _own(
+        self, handle: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Refuse a changing request that another site's page started."""
+
+        async def checked(request: Request) -> Response:
+            if comes_from_elsewhere(request.headers):
+                return failed("This request comes from another site.", 403)
+            return await handle(request)
+
+        return checked
+
+    async def _person(self, request: Request) -> Person | None:
+        session = await self.accounts.session_of(request)
+        return await self.people.of(session) if session is not None else None
+
+    # Small handlers
+
+    async def _action(self, request: Request) -> Response:
+        fields = await Fields.of(request)
+        person = await self._person(request)
+        if person is None:
+            return failed("You are signed out. Sign in again; what you wrote is kept.", 401)
+        return await self.actions.run(request.path_params["action"], person, fields)
+
+    async def _direct(self, request: Request, person: Person) -> Response:
+        """Open the conversation with one person."""
+        if comes_from_elsewhere(request.headers):
+            return redirect(request, "/")
+        try:
+            channel = await person.client.rest.channels.direct(request.path_params["id"])
+        except AntiphonError as error:
+            return self.pages.failed(request, person, error, "This person is gone.")
+        return RedirectResponse(f"/channels/{channel.id}", status_code=303)
+
+    async def _theme(self, request: Request) -> Response:
+        """Keep the choice of colours; for browsers without script."""
+        theme = str((await request.form()).get("theme", ""))
+        answer = RedirectResponse("/", status_code=303)
+        if theme in {"light", "dark", "system"}:
+            answer.set_cookie("theme", theme, max_age=31_536_000, samesite="lax")
+        return answer
+
+    async def _favicon(self, _: Request) -> Response:
+        return RedirectResponse(self.assets.url("icons/mark.svg"), status_code=301)
+
+    async def _static(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.assets(scope, receive, send)
+
+    # What goes wrong
+
+    async def _http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if request.method != "GET" or request.url.path.startswith("/page/"):
+            return failed(error.detail, error.status_code)
+        return self.pages.nothing(request, await self._person(request), error.status_code)
+
+    async def _bad_request(self, _: Request, error: Exception) -> Response:
+        assert isinstance(error, BadRequest)
+        return failed(error.detail, error.status)
+
+    async def _broken(self, request: Request, _: Exception) -> Response:
+        if request.method != "GET":
+            return failed(*reversed(answer_to(AntiphonError("the page failed"))))
+        return self.pages.nothing(request, None, 500)
+
+
+def create_app(settings: PageSettings) -> PageApp:
+    """Make the page for a server."""
+    return PageApp(settings)

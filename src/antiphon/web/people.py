@@ -1,0 +1,357 @@
+"""Who is on this page: one client for each signed-in person, shared by all their tabs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from antiphon.client import Client
+from antiphon.client.errors import AntiphonError
+from antiphon.client.link import LinkState
+from antiphon.wire import SessionUser
+
+from .channel_feed import ChannelFeed
+from .chat_feed import ChatFeed
+from .row_cache import RowCache
+from .sidebar_feed import SidebarFeed
+from .stream import SIGNED_OUT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from antiphon.client.link import Link
+    from antiphon.wire import ModelInfo, UserEntry
+
+    from .feed import Feed
+    from .sessions import Session, Sessions
+    from .settings import PageSettings
+    from .stream import Stream
+
+log = logging.getLogger(__name__)
+
+MODELS_FOR: Final = 30.0
+"""Seconds that a list of models is good for."""
+
+PEOPLE_EVERY: Final = 60.0
+"""Seconds between two looks at who is there: no event announces a new account."""
+
+
+class Person:
+    """A signed-in browser's person: their client, what of it is watched, and the tabs that watch."""
+
+    def __init__(self, session: Session, client: Client, settings: PageSettings, cache: RowCache) -> None:
+        self.session = session
+        self.client = client
+        self.streams: set[Stream] = set()
+        self.model: str | None = None
+        """The model asked last, which the next chat begins with."""
+        self._settings = settings
+        self._cache = cache
+        self._feeds: dict[tuple[str, str], Feed] = {}
+        self._opening: dict[tuple[str, str], asyncio.Task[Feed]] = {}
+        self._sidebar: SidebarFeed | None = None
+        self._models: Sequence[ModelInfo] = ()
+        self._models_at = -MODELS_FOR
+        self._joined = asyncio.Event()
+        self._seen = False
+        self._people_task: asyncio.Task[None] | None = None
+        self._release = client.link.subscribe(self._on_link)
+
+    @property
+    def user(self) -> SessionUser:
+        """The person; as they were at sign-in while the server has not been reached yet."""
+        known = self.client.user.value
+        if known is not None:
+            return known
+        held = self.session
+        return SessionUser(id=held.user_id, name=held.name, email=held.email, role=held.role)
+
+    @property
+    def known(self) -> bool:
+        """Whether the server was reached since this client began: there is something to show."""
+        return self._seen
+
+    async def live(self) -> None:
+        """Wait until the link to the server is there."""
+        await self._joined.wait()
+
+    async def ready(self) -> bool:
+        """Wait, for as long as a first paint may take, until there is something to show; tell whether there is."""
+        if not self._seen:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.first_paint_within):
+                    await self._joined.wait()
+        return self._seen
+
+    def _on_link(self, link: Link) -> None:
+        if link.state is LinkState.LIVE:
+            self._joined.set()
+            self._seen = True
+        else:
+            self._joined.clear()
+
+    # Feeds
+
+    @property
+    def sidebar(self) -> SidebarFeed:
+        """The lists beside every conversation."""
+        if self._sidebar is None or self._sidebar.closed:
+            self._sidebar = SidebarFeed(
+                self.client,
+                me=self.user,
+                linger=self._settings.feed_linger,
+                ended=self._sidebar_ended,
+                now=time.time,
+            )
+            self._people_task = asyncio.create_task(self._look_for_people(self._sidebar))
+        self._sidebar.touch()
+        return self._sidebar
+
+    def _sidebar_ended(self) -> None:
+        if self._people_task is not None:
+            self._people_task.cancel()
+            self._people_task = None
+
+    async def _look_for_people(self, sidebar: SidebarFeed) -> None:
+        while True:
+            await self._joined.wait()
+            try:
+                sidebar.set_people(await self.people())
+            except AntiphonError as error:
+                log.info("the list of people could not be fetched: %s", error)
+            await asyncio.sleep(PEOPLE_EVERY)
+
+    async def people(self) -> Sequence[UserEntry]:
+        """List the people one may write to."""
+        return await self.client.people()
+
+    def held(self, kind: str, id_: str) -> Feed | None:
+        """Return the feed of a conversation if it is followed already."""
+        return self._feeds.get((kind, id_))
+
+    async def channel(self, id_: str) -> ChannelFeed:
+        """Follow a channel. Raises the client's errors if it cannot be opened."""
+        feed = await self._feed(("channel", id_), lambda: self._open_channel(id_))
+        assert isinstance(feed, ChannelFeed)
+        return feed
+
+    async def chat(self, id_: str) -> ChatFeed:
+        """Follow a chat. Raises the client's errors if it cannot be opened."""
+        feed = await self._feed(("chat", id_), lambda: self._open_chat(id_))
+        assert isinstance(feed, ChatFeed)
+        return feed
+
+    async def _feed(self, key: tuple[str, str], open_: Callable[[], Coroutine[None, None, Feed]]) -> Feed:
+        held = self._feeds.get(key)
+        if held is not None:
+            held.touch()
+            return held
+        task = self._opening.get(key)
+        if task is None:
+            task = self._opening[key] = asyncio.create_task(open_())
+            task.add_done_callback(lambda done: self._opened(key, done))
+        return await asyncio.shield(task)
+
+    def _opened(self, key: tuple[str, str], task: asyncio.Task[Feed]) -> None:
+        self._opening.pop(key, None)
+        if not task.cancelled() and task.exception() is None:
+            self._feeds[key] = task.result()
+
+    async def _open_channel(self, id_: str) -> Feed:
+        channel = self.client.channel(id_)
+        if (
+            not channel.timeline.loaded or channel.detail.value is None
+        ):  # what is held is kept true by the client
+            await channel.open()
+        return ChannelFeed(
+            self.client,
+            channel,
+            me=self.user,
+            cache=self._cache,
+            page_rows=self._settings.page_rows,
+            linger=self._settings.feed_linger,
+            ended=lambda: self._feed_ended(("channel", id_)),
+        )
+
+    async def _open_chat(self, id_: str) -> Feed:
+        chat = self.client.chat(id_)
+        if not chat.loaded:
+            await chat.open()
+        return ChatFeed(
+            chat,
+            me=self.user,
+            frame=self._settings.frame,
+            linger=self._settings.feed_linger,
+            ended=lambda: self._feed_ended(("chat", id_)),
+        )
+
+    def _feed_ended(self, key: tuple[str, str]) -> None:
+        self._feeds.pop(key, None)
+
+    def read(self, channel_id: str) -> None:
+        """This person has read a channel to its end."""
+        if any(channel.id == channel_id and channel.unread_count for channel in self.client.channels.value):
+            self.client.channel(channel_id).mark_read()
+
+    # Models
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """List the models to ask; the last known ones while the server cannot be reached."""
+        now = time.monotonic()
+        if now - self._models_at >= MODELS_FOR:
+            try:
+                self._models = await self.client.models()
+                self._models_at = now
+            except AntiphonError as error:
+                log.info("the list of models could not be fetched: %s", error)
+        return self._models
+
+    def forget_models(self) -> None:
+        """Ask for the models again next time."""
+        self._models_at = -MODELS_FOR
+
+    # Life
+
+    def subscriptions(self) -> int:
+        """How many feeds and streams this person has."""
+        return len(self._feeds) + len(self.streams)
+
+    async def close(self, last: bytes | None = None) -> None:
+        """End the streams with `last`, give up all feeds, and close the client."""
+        self._release()
+        for stream in tuple(self.streams):
+            stream.end(last)
+        for task in tuple(self._opening.values()):
+            task.cancel()
+        for feed in tuple(self._feeds.values()):
+            feed.close()
+        if self._sidebar is not None:
+            self._sidebar.close()
+        await self.client.close()
+
+
+class People:
+    """Everyone whose client is open. A client closes `client_idle` seconds after its last stream."""
+
+    def __init__(self, settings: PageSettings, sessions: Sessions) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._cache = RowCache()
+        self._persons: dict[str, Person] = {}
+        self._starting: dict[str, asyncio.Task[Person]] = {}
+        self._idle: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._persons)
+
+    def __iter__(self) -> object:
+        return iter(tuple(self._persons.values()))
+
+    @property
+    def streams(self) -> list[Stream]:
+        """All open streams."""
+        return [stream for person in self._persons.values() for stream in person.streams]
+
+    async def of(self, session: Session) -> Person:
+        """Return the person of a session, with their client open."""
+        person = self._persons.get(session.key)
+        if person is not None:
+            self._rest(person)
+            return person
+        task = self._starting.get(session.key)
+        if task is None:
+            task = self._starting[session.key] = asyncio.create_task(self._start(session))
+            task.add_done_callback(lambda _: self._starting.pop(session.key, None))
+        return await asyncio.shield(task)
+
+    async def _start(self, session: Session) -> Person:
+        client = Client(self._settings.server_url, token=session.token)
+        await client.start()
+        return self.adopt(session, client)
+
+    def adopt(self, session: Session, client: Client) -> Person:
+        """Take over a client that has just signed in."""
+        person = self._persons[session.key] = Person(session, client, self._settings, self._cache)
+        release: list[Callable[[], None]] = []
+
+        def on_link(link: Link) -> None:
+            if link.state is LinkState.SIGNED_OUT and session.key in self._persons:
+                for unsubscribe in release:
+                    unsubscribe()
+                self._spawn(self.sign_out(session))
+
+        release.append(client.link.subscribe(on_link))
+        self._rest(person)
+        return person
+
+    def join(self, person: Person, stream: Stream) -> None:
+        """A tab of a person opened a stream."""
+        person.streams.add(stream)
+        handle = self._idle.pop(person.session.key, None)
+        if handle is not None:
+            handle.cancel()
+
+    def leave(self, person: Person, stream: Stream) -> None:
+        """That stream has ended."""
+        person.streams.discard(stream)
+        self._rest(person)
+
+    def _rest(self, person: Person) -> None:
+        """Close the client later, unless a stream comes first."""
+        key = person.session.key
+        handle = self._idle.pop(key, None)
+        if handle is not None:
+            handle.cancel()
+        if not person.streams and self._persons.get(key) is person:
+            loop = asyncio.get_running_loop()
+            self._idle[key] = loop.call_later(self._settings.client_idle, self._close_idle, person)
+
+    def _close_idle(self, person: Person) -> None:
+        key = person.session.key
+        self._idle.pop(key, None)
+        if person.streams or self._persons.get(key) is not person:
+            return
+        if person.client.unsent:
+            self._rest(person)  # a message still waits for the server: it was promised to be sent
+            return
+        del self._persons[key]
+        self._spawn(person.close())
+
+    async def sign_out(self, session: Session) -> None:
+        """End a session here and on the server; its tabs are told."""
+        await self._sessions.end(session)
+        person = self._persons.pop(session.key, None)
+        handle = self._idle.pop(session.key, None)
+        if handle is not None:
+            handle.cancel()
+        if person is None:
+            return
+        if person.client.link.value.state is not LinkState.SIGNED_OUT:
+            with suppress(AntiphonError):  # a server that is away forgets the token by its expiry
+                await person.client.sign_out()
+        await person.close(SIGNED_OUT)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("closing a person's client failed", exc_info=task.exception())
+
+    async def close(self, last: bytes | None = None) -> None:
+        """Close everyone's client."""
+        for handle in self._idle.values():
+            handle.cancel()
+        self._idle.clear()
+        for task in tuple(self._starting.values()):
+            task.cancel()
+        persons = list(self._persons.values())
+        self._persons.clear()
+        await asyncio.gather(*(person.close(last) for person in persons), return_exceptions=True)

@@ -1,0 +1,108 @@
+"""The lists of a person's sidebar, the number of unread messages, and where the link to the server stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import views
+from .feed import Feed
+from .frames import event, morph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from antiphon.client import Client
+    from antiphon.client.link import Link
+    from antiphon.wire import ChannelEntry, ChatEntry, SessionUser, UserEntry
+
+    from .stream import Stream
+
+
+class SidebarFeed(Feed):
+    """What every tab of a person shows around its conversation. Which entry is on screen each tab knows itself."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        me: SessionUser,
+        linger: float,
+        ended: Callable[[], None],
+        now: Callable[[], float],
+    ) -> None:
+        super().__init__(linger=linger, ended=ended)
+        self.me = me
+        self._now = now
+        self.channels: Sequence[ChannelEntry] = ()
+        self.chats: Sequence[ChatEntry] = ()
+        self.people: Sequence[UserEntry] = ()
+        self.link: Link = client.link.value
+        self._dirty: set[str] = set()
+        self.watch(client.channels.subscribe, self._on_channels)
+        self.watch(client.chats.subscribe, self._on_chats)
+        self.watch(client.link.subscribe, self._on_link)
+        self._dirty.clear()
+
+    @property
+    def unread(self) -> int:
+        """How many messages wait to be read, in channels that are not muted."""
+        return sum(channel.unread_count for channel in self.channels if not channel.is_channel_muted)
+
+    def set_people(self, people: Sequence[UserEntry]) -> None:
+        """Take the list of people, which nobody announces when it changes."""
+        if list(people) != list(self.people):
+            self.people = people
+            self._mark("people")
+
+    def whole(self, stream: Stream) -> list[bytes]:
+        """Render all lists."""
+        return [self._lists({"channels", "people", "chats"}), self.unread_event(), self.link_event()]
+
+    def unread_event(self) -> bytes:
+        """Return the event that tells the number for the tab's title."""
+        return event("unread", str(self.unread))
+
+    def link_event(self) -> bytes:
+        """Return the patch that shows the link to the server."""
+        return event("patch", morph("#server-link", views.server_link(self.link, now=self._now())))
+
+    def flush(self) -> None:
+        """Render the lists that changed and offer them to all tabs."""
+        dirty, self._dirty = self._dirty, set()
+        if "link" in dirty:
+            self.tell(self.link_event())
+        lists = dirty - {"link"}
+        if not lists:
+            return
+        self.changed()
+        self.tell(self._lists(lists))
+        self.tell(event("sidebar", self.version))
+        if "channels" in lists:
+            self.tell(self.unread_event())
+
+    def _mark(self, part: str) -> None:
+        self._dirty.add(part)
+        self.schedule()
+
+    def _on_channels(self, channels: Sequence[ChannelEntry]) -> None:
+        self.channels = channels
+        self._dirty.add("people")  # conversations of two stand with the people
+        self._mark("channels")
+
+    def _on_chats(self, chats: Sequence[ChatEntry]) -> None:
+        self.chats = chats
+        self._mark("chats")
+
+    def _on_link(self, link: Link) -> None:
+        self.link = link
+        self._mark("link")
+
+    def _lists(self, lists: set[str]) -> bytes:
+        html = ""
+        if "channels" in lists:
+            html += morph("#channel-list", views.channel_list(self.channels, me_id=self.me.id))
+        if "people" in lists:
+            html += morph("#people-list", views.people_list(self.people, self.channels, me_id=self.me.id))
+        if "chats" in lists:
+            html += morph("#chat-list", views.chat_list(self.chats))
+        return event("patch", html)
