@@ -12,20 +12,33 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Error, Generic, Keyword, Literal, Name, Number, Operator, String
-from pygments.util import ClassNotFound
+# Pygments ships no types; its stubs are a package of their own that a build does not need.
+from pygments.lexer import Lexer  # type: ignore[import-untyped]  # see above
+from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]  # see above
+from pygments.token import (  # type: ignore[import-untyped]  # see above
+    Comment,
+    Error,
+    Generic,
+    Keyword,
+    Literal,
+    Name,
+    Number,
+    Operator,
+    String,
+)
+from pygments.util import ClassNotFound  # type: ignore[import-untyped]  # see above
 
 STYLE_SHEET: Final = Path(__file__).parent / "static" / "highlight.css"
 
 LONGEST: Final = 60_000
-"""Characters of one code block beyond which it stays without colours: lexers are slow, and nobody reads that far."""
+"""Characters of one code block beyond which it stays without colours: lexers are slow, and nobody reads
+that far."""
 
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+#._-]{0,30}")
 _PLAIN: Final = frozenset({"text", "txt", "plain", "plaintext", "output", "none"})
 
-# Roles, each with its colour on the light and the dark code ground; a token without a role keeps the text's colour.
+# Roles, each with its colour on the light and the dark code ground; a token without a role keeps the
+# text's colour.
 ROLES: Final = {
     "comment": ("#5f6b66", "#93a19b"),
     "keyword": ("#8a3ffc", "#c9a6ff"),
@@ -105,7 +118,9 @@ def code(text: str, language: str) -> str:
 
 def style_sheet() -> str:
     """The style sheet: a custom property and a rule for each role."""
-    colours = "".join(f"\n    --code-{role}: light-dark({light}, {dark});" for role, (light, dark) in ROLES.items())
+    colours = "".join(
+        f"\n    --code-{role}: light-dark({light}, {dark});" for role, (light, dark) in ROLES.items()
+    )
     rules = "".join(f"\n  .code .{role} {{ color: var(--code-{role}); }}" for role in ROLES)
     return (
         "/* Written by `python -m antiphon.web.highlight`; change the colours there. */\n"

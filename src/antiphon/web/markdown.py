@@ -1,10 +1,13 @@
 """The one renderer for untrusted text: CommonMark → coloured code → an allow-list of harmless HTML.
 
-The parser makes no HTML from HTML; the sanitiser would remove it if it did. Either alone is enough, and both are
+The parser makes no HTML from HTML; the sanitiser would remove it if it did. Either alone is enough, and
+both are
 there. Nothing is loaded from elsewhere: pictures become links.
 
-The law of `blocks`: for any texts `p` and `s`, `blocks(p)[:-1] == blocks(p + s)[:len(blocks(p)) - 1]`. All blocks but
-the last are finished: whatever is appended, they stay what they are. So an answer that grows is rendered anew only
+The law of `blocks`: for any texts `p` and `s`, `blocks(p)[:-1] == blocks(p + s)[:len(blocks(p)) - 1]`. All
+blocks but
+the last are finished: whatever is appended, they stay what they are. So an answer that grows is rendered
+anew only
 in its last block.
 """
 
@@ -31,11 +34,29 @@ _MARKDOWN: Final = (
 )
 markdown_rules.install(_MARKDOWN)
 # Other addresses (javascript:, data:, file:, relative ones) leave their source text as it was written.
-_MARKDOWN.validateLink = lambda url: markdown_rules.WEB_ADDRESS.match(url) is not None  # type: ignore[method-assign]  # the parser's documented hook
+# Replacing this method is the parser's documented way.
+_MARKDOWN.validateLink = markdown_rules.is_link  # type: ignore[method-assign]  # see above
 
 _SANITISER: Final = nh3.Cleaner(
     tags={
-        *("a", "blockquote", "br", "code", "div", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s"),
+        *(
+            "a",
+            "blockquote",
+            "br",
+            "code",
+            "div",
+            "em",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "hr",
+            "li",
+            "ol",
+            "p",
+            "pre",
+            "s",
+        ),
         *("span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
     },
     attributes={"a": {"href", "title"}, "ol": {"start"}, "div": {"data-lang"}},
@@ -71,7 +92,8 @@ def _clean(html: str) -> Markup:
 
 
 def plain(text: str, limit: int = 200) -> str:
-    """A text in one line as words alone, cut to `limit` characters: for quotes, previews and notifications."""
+    """A text in one line as words alone, cut to `limit` characters: for quotes, previews and
+    notifications."""
     words: list[str] = []
     for token in _MARKDOWN.parse(text[: 4 * limit + 200]):
         if token.type == "inline":
@@ -114,17 +136,25 @@ def blocks(text: str) -> list[str]:
     """
     normal = _normal(text)
     tokens, _ = _parse_blocks(normal)
-    spans = [(token.map[0], token.map[1], token.type) for token in tokens if token.level == 0 and token.map and token.nesting >= 0]
+    spans = [
+        (token.map[0], token.map[1], token.type)
+        for token in tokens
+        if token.level == 0 and token.map and token.nesting >= 0
+    ]
     lines = normal.split("\n")
     starts = [start for start, _, _ in spans]
     if len(spans) > 1 and lines[-1] != "" and _undecided(spans[-1], lines):
         starts.pop()
     ends = [*starts[1:], len(lines)]
-    return [
-        part
-        for start, end in zip([0, *starts[1:]], ends, strict=True)
-        if (part := "\n".join(lines[start:end]).rstrip("\n"))
-    ] if starts else ([normal.rstrip("\n")] if normal.strip() else [])
+    return (
+        [
+            part
+            for start, end in zip([0, *starts[1:]], ends, strict=True)
+            if (part := "\n".join(lines[start:end]).rstrip("\n"))
+        ]
+        if starts
+        else ([normal.rstrip("\n")] if normal.strip() else [])
+    )
 
 
 def _undecided(span: tuple[int, int, str], lines: list[str]) -> bool:

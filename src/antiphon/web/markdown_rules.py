@@ -39,6 +39,11 @@ def install(markdown: MarkdownIt) -> None:
     markdown.add_render_rule("code_block", _render_code)
 
 
+def is_link(address: str) -> bool:
+    """Whether an address may become a link at all."""
+    return WEB_ADDRESS.match(address) is not None
+
+
 def mention_text(kind: str, identity: str, label: str | None) -> str:
     """A mention as people read it: `@Ada`, `#general`."""
     sign = "#" if kind == "#" else "@"
@@ -61,7 +66,8 @@ def _mention(state: StateInline, silent: bool) -> bool:
 
 
 def _finish(state: StateCore) -> None:
-    """One pass over a parsed text: headings below the page's own, alignment by class, bare addresses as links."""
+    """One pass over a parsed text: headings below the page's own, alignment by class, bare addresses as
+    links."""
     for token in state.tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = _HEADINGS[token.tag]
@@ -128,7 +134,8 @@ def _render_mention(
 def _render_image(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
-    """A picture stays with whoever hosts it until the reader asks for it: loading it would tell them who reads."""
+    """A picture stays with whoever hosts it until the reader asks for it: loading it would tell them
+    who reads."""
     token = tokens[index]
     text = renderer.renderInlineAsText(token.children or [], options, env) or "picture"
     return f'<a href="{escape(str(token.attrs.get("src", "")))}">{escape(text)}</a>'
@@ -140,6 +147,6 @@ def _render_code(
     token = tokens[index]
     language = highlight.language(token.info)
     name = f' data-lang="{escape(language)}"' if language else ""
-    return f'<div class="code"{name}><pre><code>{highlight.code(token.content, language)}</code></pre></div>\n'
-
-
+    return (
+        f'<div class="code"{name}><pre><code>{highlight.code(token.content, language)}</code></pre></div>\n'
+    )

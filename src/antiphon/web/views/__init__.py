@@ -15,7 +15,6 @@ from .shell import app_shell, server_link, toast
 from .sidebar import channel_list, chat_list, people_list, sidebar
 from .titles import channel_title
 from .turn import turn, turn_blocks, turn_end, turn_state
-from .waiting import waiting_row
 
 __all__ = [
     "Assets",
@@ -56,5 +55,4 @@ __all__ = [
     "typing_line",
     "user_menu",
     "verification_line",
-    "waiting_row",
 ]

@@ -1,6 +1,7 @@
 """Where the page's links and forms lead.
 
-Addresses of pages are Open WebUI's own, so that a link works in both. What a form posts to lies under `/page/`.
+Addresses of pages are Open WebUI's own, so that a link works in both. What a form posts to lies under
+`/page/`.
 Ids come from a server that may be foreign: each is quoted as one path segment.
 """
 

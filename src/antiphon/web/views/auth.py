@@ -11,12 +11,20 @@ from . import addresses, icons
 Mode = Literal["sign-in", "sign-up"]
 
 
-def _field(label: str, name: str, *, kind: str, value: str = "", hint: str | None = None, **attributes: str | bool) -> h.Element:
+def _field(
+    label: str, name: str, *, kind: str, value: str = "", hint: str | None = None, **attributes: str | bool
+) -> h.Element:
     hint_id = f"{name}-hint" if hint else None
     return h.div(".field")[
         h.label(for_=name)[label],
         h.input(
-            id=name, name=name, type=kind, value=value or None, required=True, aria_describedby=hint_id, **attributes
+            id=name,
+            name=name,
+            type=kind,
+            value=value or None,
+            required=True,
+            aria_describedby=hint_id,
+            **attributes,
         ),
         hint and h.p(".hint", id=hint_id)[hint],
     ]
@@ -28,7 +36,13 @@ def _fields(mode: Mode, email: str, name: str, error: str | None) -> h.Node:
     return [
         signing_up
         and _field(
-            "Name", "name", kind="text", value=name, autocomplete="name", maxlength="100", autofocus=first == "name"
+            "Name",
+            "name",
+            kind="text",
+            value=name,
+            autocomplete="name",
+            maxlength="100",
+            autofocus=first == "name",
         ),
         _field(
             "Email",
@@ -67,7 +81,7 @@ def auth_page(
     """
     signing_up = mode == "sign-up"
     if first_account and signing_up:
-        title, lead = "Welcome", "Create the first account. It becomes the administrator’s."
+        title, lead = "Welcome", "Create the first account. It will be the administrator."
     elif signing_up:
         title, lead = "Create account", "Your colleagues see the name; the address is for signing in."
     else:

@@ -18,7 +18,9 @@ def colour_class(identity: str) -> str:
 
 def initials(name: str) -> str:
     """One or two letters that stand for a name; `?` for a name without a letter or figure."""
-    words = [word for word in (part.lstrip("@#([{<\"'.-_") for part in name.split()) if word and word[0].isalnum()]
+    words = [
+        word for word in (part.lstrip("@#([{<\"'.-_") for part in name.split()) if word and word[0].isalnum()
+    ]
     if not words:
         return "?"
     letters = words[0][0] + (words[-1][0] if len(words) > 1 else "")
@@ -27,5 +29,8 @@ def initials(name: str) -> str:
 
 @lru_cache(maxsize=2048)
 def avatar(identity: str, name: str, *, model: bool = False) -> h.Element:
-    """The picture of a person, or of a model (drawn as a rounded square, so that the two are told apart without colour)."""
-    return h.span(class_=["avatar", colour_class(identity), model and "model"], aria_hidden="true")[initials(name)]
+    """The picture of a person, or of a model (drawn as a rounded square, so that the two are told apart
+    without colour)."""
+    return h.span(class_=["avatar", colour_class(identity), model and "model"], aria_hidden="true")[
+        initials(name)
+    ]

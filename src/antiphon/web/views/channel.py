@@ -9,6 +9,7 @@ import htpy as h
 from . import addresses, emoji, icons
 from .avatar import avatar
 from .composer import composer
+from .dots import dots
 from .message import Me, TimelineRow, message_row
 from .titles import channel_title, partner
 
@@ -33,11 +34,13 @@ def channel_main(
 ) -> h.Element:
     """The whole of `main#view` for a channel; `rows` oldest first, `typing` the names of those who write.
 
-    `last_read_at` (ns) places the line above the first message of others that came later. `drawn` are rows that
+    `last_read_at` (ns) places the line above the first message of others that came later. `drawn` are
+    rows that
     were drawn already and take the place of `rows`.
     """
     title = channel_title(detail, me.id)
-    reason = None if detail.write_access or detail.type in {"dm", "group"} else f"You may read {title} but not write here."
+    may_write = detail.write_access or detail.type in {"dm", "group"}
+    reason = None if may_write else f"You may read {title} but not write here."
     return h.main("#view", data_kind="channel", data_id=detail.id)[
         channel_header(detail, me=me),
         h.div(".scroller", tabindex="-1")[
@@ -55,7 +58,10 @@ def channel_main(
         ],
         _foot(
             composer(
-                addresses.post_message(detail.id), placeholder=f"Write to {title}", draft=draft, disabled=reason
+                addresses.post_message(detail.id),
+                placeholder=f"Write to {title}",
+                draft=draft,
+                disabled=reason,
             ),
             typing,
         ),
@@ -94,7 +100,9 @@ def channel_header(detail: ChannelDetail, *, me: Me) -> h.Element:
 
 def menu_button() -> h.Element:
     """Opens the drawer with the conversations on a narrow screen, with no script."""
-    return h.button(".menu-button", type="button", popovertarget="sidebar", aria_label="Conversations")[icons.icon("menu")]
+    return h.button(".menu-button", type="button", popovertarget="sidebar", aria_label="Conversations")[
+        icons.icon("menu")
+    ]
 
 
 def channel_top(detail: ChannelDetail, *, me: Me, has_earlier: bool) -> h.Element:
@@ -143,7 +151,7 @@ def _first_unread(rows: Sequence[TimelineRow], me: Me, last_read_at: int | None)
 
 def typing_line(names: Sequence[str]) -> h.Element:
     """Who is writing; always present, so that nothing moves when someone begins."""
-    return h.p("#typing")[names and [h.span(".dots", aria_hidden="true")[h.i, h.i, h.i], h.span[_typing_text(names)]]]
+    return h.p("#typing")[[dots(), h.span[_typing_text(names)]] if names else None]
 
 
 def _typing_text(names: Sequence[str]) -> str:

@@ -48,9 +48,21 @@ def chat_main(
     return h.main("#view", data_kind="chat", data_id=chat.id if chat else "")[
         chat_header(chat, models=models, selected=selected),
         h.div(".scroller", tabindex="-1")[
-            h.div("#log.turns", role="log", aria_label="Messages", aria_live="polite", aria_busy="true" if running else None)[
+            h.div(
+                "#log.turns",
+                role="log",
+                aria_label="Messages",
+                aria_live="polite",
+                aria_busy="true" if running else None,
+            )[
                 [
-                    turn(message, running=running and index == len(turns) - 1, me=me, last=index == len(turns) - 1, zone=zone)
+                    turn(
+                        message,
+                        running=running and index == len(turns) - 1,
+                        me=me,
+                        last=index == len(turns) - 1,
+                        zone=zone,
+                    )
                     for index, message in enumerate(turns)
                 ]
                 or h.p(".beginning")["Nothing asked yet. Write the first question below."]
@@ -74,33 +86,43 @@ def chat_header(chat: ShownChat | None, *, models: Sequence[ModelInfo], selected
         menu_button(),
         h.div(".titles")[h.h1[(chat.title if chat else "") or "New chat"]],
         model_picker(models, selected),
-        chat and chat_tools(chat.id),
+        chat_tools(chat.id) if chat else None,
     ]
 
 
 def chat_tools(chat_id: str) -> h.Element:
-    """What one can do with a whole chat."""
-    return h.div(".tools", role="group", aria_label="Chat")[
-        h.button(type="button", data_action="rename-chat", data_id=chat_id, aria_label="Rename", title="Rename")[
-            icons.icon("pencil")
+    """What one can do with a whole chat: side by side, or behind "More" on a narrow screen."""
+    return h.div(".tools")[
+        h.button(".more", type="button", popovertarget="chat-tools", aria_label="More", title="More")[
+            icons.icon("more")
         ],
-        h.button(
-            ".danger", type="button", data_action="delete-chat", data_id=chat_id, aria_label="Delete chat", title="Delete chat"
-        )[icons.icon("trash")],
+        h.div("#chat-tools.popup", popover=True, role="group", aria_label="Chat")[
+            h.button(type="button", data_action="rename-chat", data_id=chat_id, title="Rename")[
+                icons.icon("pencil"), h.span["Rename"]
+            ],
+            h.button(
+                ".danger", type="button", data_action="delete-chat", data_id=chat_id, title="Delete chat"
+            )[icons.icon("trash"), h.span["Delete chat"]],
+        ],
     ]
 
 
 def model_picker(models: Sequence[ModelInfo], selected: str | None) -> h.Element:
     """`select#model`: part of the composer's form wherever it stands.
 
-    A selected model that the server no longer has stays in the list, named as gone, so that nobody is switched
+    A selected model that the server no longer has stays in the list, named as gone, so that nobody is
+    switched
     to another one unasked.
     """
     known = any(model.id == selected for model in models)
     return h.label(".model-picker")[
         h.span(".sr")["Model"],
-        h.select("#model", name="model", form="composer", aria_label="Model", disabled=not models and not selected)[
-            not known and selected and h.option(value=selected, selected=True, disabled=True)[f"{selected} (not available)"],
+        h.select(
+            "#model", name="model", form="composer", aria_label="Model", disabled=not models and not selected
+        )[
+            not known
+            and selected
+            and h.option(value=selected, selected=True, disabled=True)[f"{selected} (not available)"],
             [
                 h.option(value=model.id, selected=model.id == selected)[model.name or model.id]
                 for model in sorted(models, key=lambda model: ((model.name or model.id).casefold(), model.id))
@@ -113,6 +135,7 @@ def model_picker(models: Sequence[ModelInfo], selected: str | None) -> h.Element
 def chat_actions(*, running: bool) -> h.Element:
     """`div#chat-actions`: "Stop" while an answer runs, "Send" always; patched when a run begins or ends."""
     return h.div("#chat-actions.composer-actions")[
-        running and h.button("#stop.stop", type="button", title="Stop (Esc)")[icons.icon("stop"), h.span["Stop"]],
+        running
+        and h.button("#stop.stop", type="button", title="Stop (Esc)")[icons.icon("stop"), h.span["Stop"]],
         send_button(disabled=running),
     ]

@@ -15,7 +15,8 @@ def composer(
 ) -> h.Element:
     """The form `#composer` with the text box "Message" and the button "Send".
 
-    `disabled` is the reason why nothing can be written here; it takes the placeholder's place. `actions` replaces
+    `disabled` is the reason why nothing can be written here; it takes the placeholder's place.
+    `actions` replaces
     the button by a view's own.
     """
     return h.form("#composer", method="post", action=action, autocomplete="off")[

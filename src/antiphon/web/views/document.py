@@ -48,14 +48,16 @@ def document(
 ) -> h.Element:
     """A whole page; `main` is the app shell of a signed-in person or the content of a page without one.
 
-    `theme` is `light`, `dark` or None (as the system has it). A page without a session loads no script of ours.
+    `theme` is `light`, `dark` or None (as the system has it). A page without a session loads no script
+    of ours.
     """
     return h.html(lang="en", data_theme=theme if theme in {"light", "dark"} else "system")[
         h.head[
             h.meta(charset="utf-8"),
             h.meta(
                 name="viewport",
-                content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content",
+                content="width=device-width, initial-scale=1, viewport-fit=cover,"
+                " interactive-widget=resizes-content",
             ),
             h.title[title],
             h.meta(name="description", content="Channels and model chats, live."),

@@ -32,7 +32,10 @@ def home_main(
     draft: str = "",
 ) -> h.Element:
     """The whole of `main#view` for `/`: the composer begins a new chat; channels are one click away."""
-    standard = [channel for channel in channels if channel.type not in {"dm", "group"}][:4]
+    standard = [channel for channel in channels if channel.type not in {"dm", "group"}]
+    ways = sorted(standard, key=lambda channel: _unread(channel) == 0)[
+        :3
+    ]  # stable: news first, else the list's order
     return h.main("#view", data_kind="home", data_id="")[
         h.header("#view-head.view-head")[menu_button(), model_picker(models, selected)],
         h.div(".scroller", tabindex="-1")[
@@ -40,20 +43,21 @@ def home_main(
                 icons.mark(),
                 h.h1[f"Good to see you, {user.name.split()[0] if user.name.split() else user.name}."],
                 h.p(".lead")["Ask a model something below, or carry on where people are talking."],
-                standard
+                ways
                 and h.ul(".ways", aria_label="Channels")[
                     [
                         h.li[
                             h.a(href=addresses.channel(channel.id))[
                                 icons.icon("hash"),
                                 h.span(".name")[channel.name],
-                                h.span(".note")[_news(channel.unread_count)],
+                                h.span(".note")[_news(_unread(channel))],
                             ]
                         ]
-                        for channel in standard
+                        for channel in ways
                     ]
                 ],
-                models and h.ul(".openings", aria_label="Suggestions")[
+                models
+                and h.ul(".openings", aria_label="Suggestions")[
                     [h.li[h.button(type="button", data_suggestion=text)[text]] for text in _OPENINGS]
                 ],
                 not models and no_models(user),
@@ -70,6 +74,10 @@ def home_main(
     ]
 
 
+def _unread(channel: ChannelEntry) -> int:
+    return 0 if channel.is_channel_muted else channel.unread_count
+
+
 def _news(unread: int) -> str:
     return f"{unread} new" if unread else "open"
 
@@ -77,5 +85,7 @@ def _news(unread: int) -> str:
 def no_models(user: SessionUser) -> h.Element:
     """What to do where no model is: the administrator can add a provider, others can ask for one."""
     if user.role == "admin":
-        return h.p(".hint")["No model is available. ", h.a(href=addresses.PROVIDERS)["Add a provider"], " to have some."]
+        return h.p(".hint")[
+            "No model is available. ", h.a(href=addresses.PROVIDERS)["Add a provider"], " to have some."
+        ]
     return h.p(".hint")["No model is available. Ask your administrator to add a provider."]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import htpy as h
 from markupsafe import Markup
 
-# Drawn on a 20-unit grid with a 1.6-unit pen; the mark alone is filled. Stroke and caps are set in the style sheet.
+# Drawn on a 20-unit grid with a 1.6-unit pen; the mark alone is filled. Stroke and caps are set in the
+# style sheet.
 _STROKES = {
     "hash": "M4 7.5h12.5M3.5 12.5H16M8.2 3.5 6.6 16.5M13.4 3.5l-1.6 13",
     "group": "M7.5 9.5a2.8 2.8 0 1 0 0-5.6 2.8 2.8 0 0 0 0 5.6ZM2.5 16c.3-2.7 2.3-4.3 5-4.3s4.7 1.6 5 4.3"
@@ -14,6 +15,7 @@ _STROKES = {
     "4 0 7-2.5 7-5.8s-3-5.8-7-5.8Z",
     "plus": "M10 4v12M4 10h12",
     "menu": "M3.5 6h13M3.5 10h13M3.5 14h13",
+    "more": "M4.5 10h.01M10 10h.01M15.5 10h.01",
     "close": "M5 5l10 10M15 5 5 15",
     "send": "M10 16.5v-13M4.5 9 10 3.5 15.5 9",
     "stop": "M6 6h8v8H6Z",
@@ -29,17 +31,20 @@ _STROKES = {
     "exit": "M8 3.8H4.5v12.4H8M8.5 10h8M13.3 6.7l3.2 3.3-3.2 3.3",
     "pin": "M7 3.5h6l-.7 5 2.2 3h-9l2.2-3L7 3.5ZM10 11.5V17",
     "reply": "M8 4.5 3.5 9 8 13.5M4 9h7c3 0 5 2 5 6",
-    "sparkle": "M10 3.5c.6 3.7 2.6 5.8 6.5 6.5-3.9.7-5.9 2.8-6.5 6.5-.6-3.7-2.6-5.8-6.5-6.5 3.9-.7 5.9-2.8 6.5-6.5Z",
 }
 
 # Two half-discs that face one another at different heights: a call and its response.
-_MARK = '<path class="call" d="M9 1.5v13A6.5 6.5 0 0 1 9 1.5Z"/><path class="response" d="M11 5.5v13a6.5 6.5 0 0 0 0-13Z"/>'
+_MARK = (
+    '<path class="call" d="M9.2 1.2v13a6.5 6.5 0 0 1 0-13Z"/>'
+    '<path class="response" d="M10.8 5.8v13a6.5 6.5 0 0 0 0-13Z"/>'
+)
 
 
 def sprite() -> Markup:
     """Every drawing once, hidden; the first thing in a document's body."""
     symbols = "".join(
-        f'<symbol id="i-{name}" viewBox="0 0 20 20"><path d="{path}"/></symbol>' for name, path in _STROKES.items()
+        f'<symbol id="i-{name}" viewBox="0 0 20 20"><path d="{path}"/></symbol>'
+        for name, path in _STROKES.items()
     )
     return Markup(  # noqa: S704 - built from the constants above alone
         f'<svg class="sprite" aria-hidden="true" focusable="false">{symbols}'

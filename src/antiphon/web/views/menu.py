@@ -17,7 +17,9 @@ _THEMES = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
 
 def user_button(user: SessionUser) -> h.Element:
     """The person's name at the foot of the sidebar; opens the menu."""
-    return h.button(".user-button", type="button", popovertarget="user-menu", aria_label=f"{user.name}, your menu")[
+    return h.button(
+        ".user-button", type="button", popovertarget="user-menu", aria_label=f"{user.name}, your menu"
+    )[
         avatar(user.id, user.name),
         h.span(".name")[user.name],
         icons.icon("caret"),
@@ -28,7 +30,9 @@ def user_menu(user: SessionUser, *, theme: str | None = None) -> h.Element:
     """The menu: works as plain forms and links; a script may take the theme over."""
     chosen = theme if theme in {"light", "dark"} else "system"
     return h.div("#user-menu.popup", popover=True)[
-        h.p(".who")[h.strong[user.name], h.span[user.email], user.role == "admin" and h.span(".tag")["administrator"]],
+        h.p(".who")[
+            h.strong[user.name], h.span[user.email], user.role == "admin" and h.span(".tag")["administrator"]
+        ],
         h.form(".themes", method="post", action=addresses.THEME, role="group", aria_label="Theme")[
             [
                 h.button(
@@ -41,7 +45,8 @@ def user_menu(user: SessionUser, *, theme: str | None = None) -> h.Element:
                 for value, label in _THEMES
             ]
         ],
-        user.role == "admin" and h.a(".item", href=addresses.PROVIDERS)[icons.icon("plug"), h.span["Model providers"]],
+        user.role == "admin"
+        and h.a(".item", href=addresses.PROVIDERS)[icons.icon("plug"), h.span["Model providers"]],
         h.form(method="post", action=addresses.SIGN_OUT)[
             h.button(".item", type="submit")[icons.icon("exit"), h.span["Sign out"]]
         ],

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import htpy as h
 
-from .. import markdown
+from antiphon.web import markdown
+
 from . import emoji, icons, times
 from .avatar import avatar
 
@@ -65,7 +66,8 @@ class Me(Protocol):
 
 
 def author(message: Message) -> tuple[str, str, bool]:
-    """Who wrote a message: identity, name, and whether it is a model (whose answers are stored under a person)."""
+    """Who wrote a message: identity, name, and whether it is a model (whose answers are stored under a
+    person)."""
     meta = message.meta or {}
     model = meta.get("model_id")
     if isinstance(model, str) and model:
@@ -75,7 +77,8 @@ def author(message: Message) -> tuple[str, str, bool]:
 
 
 def follows(message: Message, previous: Message | None, zone: tzinfo | None = None) -> bool:
-    """Whether a message stands under the head of the one before: same author, same day, within `GROUP_WITHIN`."""
+    """Whether a message stands under the head of the one before: same author, same day, within
+    `GROUP_WITHIN`."""
     return (
         previous is not None
         and author(message)[0] == author(previous)[0]
@@ -103,7 +106,8 @@ def message_row(
 ) -> h.Element:
     """A message as the article `#m-{key}`.
 
-    Day and grouping follow from `previous`, the row above; they are part of the row, so that a patch replaces one
+    Day and grouping follow from `previous`, the row above; they are part of the row, so that a patch
+    replaces one
     element. `first_unread` draws the line above it.
     """
     message = row.message
@@ -126,6 +130,7 @@ def message_row(
         data_at=message.created_at,
         data_author=identity,
         data_state=row.state,
+        tabindex="-1",
         aria_label=f"{name}, {times.clock(moment)}",
     )[
         new_day and h.p(".day")[h.time(datetime=moment.date().isoformat())[times.day(moment)]],
@@ -137,16 +142,18 @@ def message_row(
                 h.strong(".author")[name],
                 is_model and h.span(".tag")["model"],
                 times.time_of_day(moment),
-                message.is_pinned and h.span(".pinned", title="Pinned")[icons.icon("pin"), h.span(".sr")["Pinned"]],
+                message.is_pinned
+                and h.span(".pinned", title="Pinned")[icons.icon("pin"), h.span(".sr")["Pinned"]],
             ]
             if not grouped
             else h.span(".sr")[name],
             h.div(".text")[markdown.render(message.content)],
-            edited(message) and h.p(".edited", title=times.full(times.from_nanoseconds(message.updated_at, zone)))["edited"],
+            edited(message)
+            and h.p(".edited", title=times.full(times.from_nanoseconds(message.updated_at, zone)))["edited"],
             reactions(message.reactions, me=me, can_write=can_write),
             _state(row),
+            row.state == "confirmed" and can_write and _actions(message, me),
         ],
-        row.state == "confirmed" and can_write and _actions(message, me),
     ]
 
 
@@ -169,7 +176,9 @@ def reactions(all_reactions: Sequence[Reaction], *, me: Me, can_write: bool = Tr
     """The chips under a message: how many, who, and whether one is mine; None if there are none."""
     if not all_reactions:
         return None
-    return h.ul(".reactions", aria_label="Reactions")[[h.li[_chip(reaction, me, can_write)] for reaction in all_reactions]]
+    return h.ul(".reactions", aria_label="Reactions")[
+        [h.li[_chip(reaction, me, can_write)] for reaction in all_reactions]
+    ]
 
 
 def _chip(reaction: Reaction, me: Me, can_write: bool) -> h.Element:
@@ -181,7 +190,9 @@ def _chip(reaction: Reaction, me: Me, can_write: bool) -> h.Element:
         type="button",
         data_name=reaction.name,
         aria_pressed="true" if any(user.id == me.id for user in reaction.users) else "false",
-        aria_label=f"{emoji.spoken(reaction.name)}, {count}: {who}" if who else f"{emoji.spoken(reaction.name)}, {count}",
+        aria_label=f"{emoji.spoken(reaction.name)}, {count}: {who}"
+        if who
+        else f"{emoji.spoken(reaction.name)}, {count}",
         title=f"{who} · {emoji.spoken(reaction.name)}" if who else emoji.spoken(reaction.name),
         disabled=not can_write,
     )[h.span(".glyph")[emoji.glyph(reaction.name)], h.span(".count")[count]]
@@ -204,10 +215,17 @@ def _actions(message: Message, me: Me) -> h.Element:
     mine = message.user_id == me.id
     return h.div(".actions", role="group", aria_label="Message actions")[
         h.button(
-            type="button", data_action="react", popovertarget="emoji-picker", aria_label="Add reaction", title="Add reaction"
+            type="button",
+            data_action="react",
+            popovertarget="emoji-picker",
+            aria_label="Add reaction",
+            title="Add reaction",
         )[icons.icon("smile")],
         mine
-        and h.button(type="button", data_action="edit", aria_label="Edit", title="Edit")[icons.icon("pencil")],
+        and not author(message)[2]
+        and h.button(type="button", data_action="edit", aria_label="Edit", title="Edit")[
+            icons.icon("pencil")
+        ],
         (mine or me.role == "admin")
         and h.button(".danger", type="button", data_action="delete", aria_label="Delete", title="Delete")[
             icons.icon("trash")
@@ -219,9 +237,14 @@ def message_editor(row: TimelineRow, *, action: str) -> h.Element:
     """The form that takes the place of a message's text while its author changes it."""
     key = re.sub(r"[^\w-]", "", row.key)
     return h.form(".editor", method="post", action=action, data_editor=row.message.id)[
-        h.textarea(name="content", id=f"edit-{key}", rows="2", aria_label="Edit message", required=True, autofocus=True)[
-            row.message.content
-        ],
+        h.textarea(
+            name="content",
+            id=f"edit-{key}",
+            rows="2",
+            aria_label="Edit message",
+            required=True,
+            autofocus=True,
+        )[row.message.content],
         h.div(".row")[
             h.button(".primary.small", type="submit")["Save"],
             h.button(".small", type="button", data_action="cancel-edit")["Cancel"],

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider as its administrator sees it; `index` is its place in the server's list, the key itself never travels."""
+    """One provider as its administrator sees it; `index` is its place in the server's list, the key
+    itself never travels."""
 
     index: int
     address: str
@@ -44,13 +45,14 @@ def providers_main(
     address: str = "",
     prefix: str = "",
 ) -> h.Element:
-    """The whole of `main#view` for `/settings/providers`; `address` and `prefix` refill the form after an error."""
+    """The whole of `main#view` for `/settings/providers`; `address` and `prefix` refill the form after
+    an error."""
     results = verifications or {}
     return h.main("#view", data_kind="settings", data_id="providers")[
         h.header("#view-head.view-head")[
             menu_button(),
             h.span(".glyph")[icons.icon("plug")],
-            h.div(".titles")[h.h1["Model providers"], h.p["Where this server’s models come from"]],
+            h.div(".titles")[h.h1["Model providers"], h.p["Where the models of this server come from"]],
         ],
         h.div(".scroller")[
             h.div(".page")[
@@ -82,7 +84,7 @@ def provider_card(provider: Provider, verification: Verification | None = None) 
         h.div(".what")[
             h.strong[provider.address],
             h.p(".hint")[" · ".join(note for note in notes if note)],
-            verification and verification_line(verification),
+            verification_line(verification) if verification else None,
         ],
         h.div(".row")[
             h.form(method="post", action=addresses.verify_provider(provider.index))[
@@ -128,7 +130,9 @@ def _add_form(address: str, prefix: str) -> h.Element:
         ],
         h.div(".field")[
             h.label(for_="provider-key")["Key"],
-            h.input("#provider-key", name="key", type="password", autocomplete="off", aria_describedby="key-hint"),
+            h.input(
+                "#provider-key", name="key", type="password", autocomplete="off", aria_describedby="key-hint"
+            ),
             h.p("#key-hint.hint")["Leave it empty if the provider needs none."],
         ],
         h.div(".field")[
@@ -141,7 +145,9 @@ def _add_form(address: str, prefix: str) -> h.Element:
                 spellcheck="false",
                 aria_describedby="prefix-hint",
             ),
-            h.p("#prefix-hint.hint")["Put before the names of its models, to tell two providers’ models apart."],
+            h.p("#prefix-hint.hint")[
+                "Put before the names of its models, to tell the models of two providers apart."
+            ],
         ],
         h.button(".primary", type="submit")["Add and check"],
     ]

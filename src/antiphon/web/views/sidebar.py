@@ -30,7 +30,8 @@ def sidebar(
     now: float | None = None,
     zone: tzinfo | None = None,
 ) -> h.Element:
-    """`nav#sidebar`: a column on a wide screen, a drawer on a narrow one (a popover: no script opens or closes it).
+    """`nav#sidebar`: a column on a wide screen, a drawer on a narrow one (a popover: no script opens or
+    closes it).
 
     `current` is the id of the channel or chat on screen.
     """
@@ -71,7 +72,9 @@ def _page(is_current: bool) -> str | None:
     return "page" if is_current else None
 
 
-def channel_list(channels: Iterable[ChannelEntry], *, current: str | None = None, me_id: str = "") -> h.Element:
+def channel_list(
+    channels: Iterable[ChannelEntry], *, current: str | None = None, me_id: str = ""
+) -> h.Element:
     """`ul#channel-list`: channels and groups; conversations of two stand with the people."""
     shown = [channel for channel in channels if channel.type != "dm"]
     return h.ul("#channel-list")[
@@ -80,7 +83,10 @@ def channel_list(channels: Iterable[ChannelEntry], *, current: str | None = None
                 h.a(
                     href=addresses.channel(channel.id),
                     aria_current=_page(channel.id == current),
-                    class_=[channel.unread_count > 0 and not channel.is_channel_muted and "has-unread", channel.is_channel_muted and "muted"],
+                    class_=[
+                        channel.unread_count > 0 and not channel.is_channel_muted and "has-unread",
+                        channel.is_channel_muted and "muted",
+                    ],
                 )[
                     icons.icon("group" if channel.type == "group" else "hash"),
                     h.span(".name")[channel_title(channel, me_id).removeprefix("#")],
@@ -94,7 +100,11 @@ def channel_list(channels: Iterable[ChannelEntry], *, current: str | None = None
 
 
 def people_list(
-    people: Iterable[UserEntry], channels: Iterable[ChannelEntry], *, current: str | None = None, me_id: str = ""
+    people: Iterable[UserEntry],
+    channels: Iterable[ChannelEntry],
+    *,
+    current: str | None = None,
+    me_id: str = "",
 ) -> h.Element:
     """`ul#people-list`: first the people one already talks with, then the others by name.
 
@@ -117,15 +127,25 @@ def people_list(
                     muted=bool(channel.is_channel_muted),
                 )
             )
-    others = sorted((p for p in everyone.values() if p.id not in seen), key=lambda p: (p.name.casefold(), p.id))
+    others = sorted(
+        (p for p in everyone.values() if p.id not in seen), key=lambda p: (p.name.casefold(), p.id)
+    )
     rows += [_person(person, href=addresses.person(person.id)) for person in others]
-    return h.ul("#people-list")[rows or h.li(".empty")["Nobody else yet. Give colleagues this page’s address."]]
+    return h.ul("#people-list")[
+        rows or h.li(".empty")["Nobody else yet. Give colleagues the address of this page."]
+    ]
 
 
-def _person(person: UserEntry, *, href: str, is_current: bool = False, unread: int = 0, muted: bool = False) -> h.Element:
+def _person(
+    person: UserEntry, *, href: str, is_current: bool = False, unread: int = 0, muted: bool = False
+) -> h.Element:
     presence = "online" if person.is_active else "away"
     return h.li[
-        h.a(href=href, aria_current=_page(is_current), class_=[unread > 0 and not muted and "has-unread", muted and "muted"])[
+        h.a(
+            href=href,
+            aria_current=_page(is_current),
+            class_=[unread > 0 and not muted and "has-unread", muted and "muted"],
+        )[
             h.span(".pictured")[avatar(person.id, person.name), h.span(class_=["presence", presence])],
             h.span(".name")[person.name],
             h.span(".sr")[f", {presence}"],
@@ -135,9 +155,14 @@ def _person(person: UserEntry, *, href: str, is_current: bool = False, unread: i
 
 
 def chat_list(
-    chats: Iterable[ChatEntry], *, current: str | None = None, now: float | None = None, zone: tzinfo | None = None
+    chats: Iterable[ChatEntry],
+    *,
+    current: str | None = None,
+    now: float | None = None,
+    zone: tzinfo | None = None,
 ) -> h.Element:
-    """`ul#chat-list`: chats under "Today", "Yesterday" and "Older"; `now` in unix seconds, by default this moment."""
+    """`ul#chat-list`: chats under "Today", "Yesterday" and "Older"; `now` in unix seconds, by default
+    this moment."""
     groups: dict[str, list[ChatEntry]] = {}
     today = (times.from_seconds(now, zone) if now is not None else times.now(zone)).date()
     for chat in chats:
@@ -162,7 +187,12 @@ def _age(moment: datetime, today: date) -> str:
 
 def _chat(chat: ChatEntry, *, is_current: bool) -> h.Element:
     return h.li[
-        h.a(href=addresses.chat(chat.id), aria_current=_page(is_current), title=chat.title, class_=[chat.active and "active"])[
+        h.a(
+            href=addresses.chat(chat.id),
+            aria_current=_page(is_current),
+            title=chat.title,
+            class_=[chat.active and "active"],
+        )[
             h.span(".name")[chat.title or "New chat"],
             chat.active and [h.span(".pulse", aria_hidden="true"), h.span(".sr")[", answering"]],
         ]

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 def partner(channel: ChannelDetail | ChannelEntry, my_id: str) -> UserEntry | None:
-    """The other person of a direct conversation; oneself in a conversation with oneself, None in other channels."""
+    """The other person of a direct conversation; oneself in a conversation with oneself, None in other
+    channels."""
     if channel.type != "dm" or not channel.users:
         return None
     return next((user for user in channel.users if user.id != my_id), channel.users[0])

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import htpy as h
 
-from .. import markdown
+from antiphon.web import markdown
+
 from . import icons, times
 from .avatar import avatar
+from .dots import dots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +45,12 @@ def turn_state(message: ChatMessage, *, running: bool) -> str:
 
 
 def turn(
-    message: ChatMessage, *, running: bool, me: Me | None = None, last: bool = True, zone: tzinfo | None = None
+    message: ChatMessage,
+    *,
+    running: bool,
+    me: Me | None = None,
+    last: bool = True,
+    zone: tzinfo | None = None,
 ) -> h.Element:
     """A turn as the article `#t-{id}`; `running` says that this turn is being answered now.
 
@@ -63,11 +70,13 @@ def turn(
     )[
         asking or h.div(".gutter")[avatar(message.model or "model", name, model=True)],
         h.div(".body")[
-            h.p(".meta")[h.strong(".author")[name], moment and times.time_of_day(moment)],
-            None if asking else [_progress(message), _reasoning(message.output or (), running=state == "running")],
+            h.p(".meta")[h.strong(".author")[name], times.time_of_day(moment) if moment else None],
+            None
+            if asking
+            else [_progress(message), _reasoning(message.output or (), running=state == "running")],
             h.div(".text", id=f"x-{message.id}")[
                 turn_blocks(message.id, message.content, finished=state != "running")
-                or (state == "running" and h.p(".waiting")[h.span(".dots", aria_hidden="true")[h.i, h.i, h.i], h.span(".sr")["Thinking"]])
+                or (state == "running" and h.p(".waiting")[dots(), h.span(".sr")["Thinking"]])
             ],
             None if asking else [_sources(message.sources or ()), turn_end(message, state, last=last)],
         ],
@@ -92,7 +101,9 @@ def turn_blocks(turn_id: str, text: str, *, finished: bool) -> list[h.Element]:
     parts = markdown.blocks(text)
     return [
         h.div(
-            ".block", id=f"b-{turn_id}-{number}", class_=["block", not finished and number == len(parts) - 1 and "growing"]
+            ".block",
+            id=f"b-{turn_id}-{number}",
+            class_=["block", not finished and number == len(parts) - 1 and "growing"],
         )[_rendered(part)]
         for number, part in enumerate(parts)
     ]
@@ -100,9 +111,15 @@ def turn_blocks(turn_id: str, text: str, *, finished: bool) -> list[h.Element]:
 
 def _progress(message: ChatMessage) -> h.Node:
     """The newest step that a plug-in or the server reported, unless it asked to be hidden."""
-    steps = [step for step in message.status_history or () if isinstance(step, dict) and not step.get("hidden")]
+    steps = [
+        step for step in message.status_history or () if isinstance(step, dict) and not step.get("hidden")
+    ]
     text = steps[-1].get("description") if steps else None
-    return isinstance(text, str) and text and h.p(class_=["progress", not steps[-1].get("done") and "going"])[text]
+    return (
+        isinstance(text, str)
+        and text
+        and h.p(class_=["progress", not steps[-1].get("done") and "going"])[text]
+    )
 
 
 def _reasoning(items: Sequence[OutputItem], *, running: bool) -> h.Node:
@@ -111,11 +128,14 @@ def _reasoning(items: Sequence[OutputItem], *, running: bool) -> h.Node:
     for item in items:
         if item.type != "reasoning":
             continue
-        text = "\n\n".join(part.text for part in (*(item.summary or ()), *(item.content or ())) if part.text)
+        parts = (*(item.summary or ()), *(item.content or ()))
+        text = "\n\n".join(part.text for part in parts if part.text)
         if not text:
             continue
         going = running and item.status == "in_progress"
-        label = "Thinking…" if going else f"Thought for {round(item.duration)} s" if item.duration else "Thought"
+        label = (
+            "Thinking…" if going else f"Thought for {round(item.duration)} s" if item.duration else "Thought"
+        )
         folded.append(h.details(".reasoning")[h.summary[label], h.div(".text")[markdown.render(text)]])
     return folded
 
@@ -127,22 +147,25 @@ def _sources(sources: Sequence[Mapping[str, Any]]) -> h.Node:
         about = source.get("source")
         about = about if isinstance(about, dict) else {}
         metadata = source.get("metadata")
-        first = metadata[0] if isinstance(metadata, list) and metadata and isinstance(metadata[0], dict) else {}
-        address = next((a for a in (about.get("url"), first.get("source"), about.get("id")) if markdown.is_web_address(a)), None)
-        name = next((n for n in (about.get("name"), first.get("name"), first.get("title"), address) if isinstance(n, str) and n), None)
+        first = (
+            metadata[0] if isinstance(metadata, list) and metadata and isinstance(metadata[0], dict) else {}
+        )
+        addresses = (about.get("url"), first.get("source"), about.get("id"))
+        address = next((one for one in addresses if markdown.is_web_address(one)), None)
+        names = (about.get("name"), first.get("name"), first.get("title"), address)
+        name = next((one for one in names if isinstance(one, str) and one), None)
         if name:
             named.setdefault(name, address)
     if not named:
         return None
     return h.details(".sources")[
         h.summary[f"{len(named)} source" if len(named) == 1 else f"{len(named)} sources"],
-        h.ol[
-            [
-                h.li[h.a(href=address, target="_blank", rel="noopener noreferrer nofollow")[name] if address else name]
-                for name, address in named.items()
-            ]
-        ],
+        h.ol[[h.li[_link(address, name) if address else name] for name, address in named.items()]],
     ]
+
+
+def _link(address: str, name: str) -> h.Element:
+    return h.a(href=address, target="_blank", rel="noopener noreferrer nofollow")[name]
 
 
 def turn_end(message: ChatMessage, state: str, *, last: bool) -> h.Element:
@@ -153,7 +176,10 @@ def turn_end(message: ChatMessage, state: str, *, last: bool) -> h.Element:
         and h.p(".outcome", role="alert" if state == "failed" else None)[
             icons.icon("alert") if state == "failed" else icons.icon("stop"),
             h.span[_error_text(message.error) if state == "failed" else ENDS[state]],
-            last and h.button(".small", type="button", data_action="try-again")[icons.icon("retry"), h.span["Try again"]],
+            last
+            and h.button(".small", type="button", data_action="try-again")[
+                icons.icon("retry"), h.span["Try again"]
+            ],
         ],
         last
         and state == "done"
@@ -171,5 +197,6 @@ def _error_text(error: object) -> str:
             return error.strip()
         if not isinstance(error, dict):
             break
-        error = next((error[key] for key in ("content", "detail", "message", "error") if error.get(key)), None)
+        keys = ("content", "detail", "message", "error")
+        error = next((error[key] for key in keys if error.get(key)), None)
     return "The model could not answer."
