@@ -2,7 +2,7 @@
 
 The scheme is Weizenbaum's (1966): the keyword of highest rank in the last thing said chooses a rule; its
 patterns take the sentence apart; the parts are turned round (I → you) and put into one of the rule's
-sentences; what was said of one's own is remembered for when no keyword is found. The rules are in `eliza.json`.
+sentences; what was said of one's own is remembered for when no keyword is found. The rules: `eliza.json`.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class OpenAIEndpoint:
                 yield chunks
 
     async def stream_payloads(self, body: dict[str, Any]) -> AsyncGenerator[list[bytes], None]:
-        """Yield the JSON texts of a streamed answer, unread; one that is not streamed gives one, converted."""
+        """Yield the JSON texts of an answer, unread; one that is not streamed gives one, converted."""
         async with self._request("POST", "/chat/completions", {**body, "stream": True}) as response:
             kind = response.content_type
             if kind == "application/json":

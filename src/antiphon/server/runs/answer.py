@@ -123,8 +123,8 @@ class Answer:
 
     @property
     def untold(self) -> bool:
-        """Whether `drain` has something to give."""
-        return bool(self._untold)
+        """Whether `drain` has something worth a frame: a provider's empty first chunk is not."""
+        return bool(self._untold) and type(self._untold[-1]) is not Raw
 
     def take(self, chunk: dict[str, Any]) -> None:
         """Take one `chat.completion.chunk`; what it lacks or has too much is passed over."""

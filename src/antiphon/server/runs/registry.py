@@ -83,10 +83,13 @@ class Runs:
         if self._draining:
             raise Problem(503, "The server is going down. Ask again in a moment.")
         temporary = is_temporary(form.chat_id)
-        if known := await self._known(principal, form, temporary=temporary):
+        if temporary and (known := self._temporary.get((principal.id, form.id or ""))):
             return known
         model = await self._state.providers.find(form.model)
         if model is None:
+            # A turn that was asked before is answered the same, even if its model has gone since.
+            if known := await self._known(principal, form):
+                return known
             raise Problem(400, "Model not found")
         if temporary:
             turn: Turn | Known = temporary_turn(principal, form, model, waiting=self.slots.locked())
@@ -147,13 +150,9 @@ class Runs:
         """Return message id → what to show of it now, for the answers of a chat that are being written."""
         return {run.turn.message_id: await run.snapshot() for run in self.open_runs(chat_id=chat_id)}
 
-    async def _known(self, principal: Principal, form: CompletionForm, *, temporary: bool) -> Known | None:
-        if not form.id:
-            return None
-        if temporary:
-            return self._temporary.get((principal.id, form.id))
+    async def _known(self, principal: Principal, form: CompletionForm) -> Known | None:
         async with self.database.read() as connection:
-            return await known_turn(connection, principal.id, form.id)
+            return await known_turn(connection, principal.id, form.id or "")
 
     async def _begin(self, turn: Turn) -> None:
         """Tell that the turn is there and start its run; emitting never waits, so events keep their order."""

@@ -133,8 +133,6 @@ class Run:
                 raise  # but a provider that says its finish reason and omits the formal end has said all
 
     async def _tell_frame(self) -> None:
-        if not self._answer.untold:
-            return
         now = self._runs.clock.now()
         if self.turn.stored and now - self._stored_at >= STORE_EVERY:
             self._stored_at = now

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.server.chats.rows import change_chat, now, set_tags
+from antiphon.server.chats.rows import now, set_tags
 from antiphon.server.runs import states
 from antiphon.server.runs.turns import Turn
 from antiphon.server.storage.database import Database
@@ -36,9 +36,11 @@ async def store_end(
         await _change_message(
             connection, turn.chat_id, turn.message_id, content, {"done": True, **body}, state
         )
-        await change_chat(connection, turn.chat_id)
-        row = (await connection.execute(select(chats.c.title).where(chats.c.id == turn.chat_id))).first()
-        return None if row is None else row.title
+        touch = (
+            update(chats).where(chats.c.id == turn.chat_id).values(updated_at=now()).returning(chats.c.title)
+        )
+        title: str | None = (await connection.execute(touch)).scalar()
+        return title
 
 
 async def store_title(database: Database, turn: Turn, title: str) -> bool:

@@ -118,7 +118,6 @@ async def _store(
     else:
         chat_id, title, folder_id, rows, extras = str(uuid4()), UNTITLED, None, {}, _new_document(form)
         extras["id"] = chat_id
-        await stored.add_chat(connection, chat_id, principal.id, title, extras)
     place = rows.get(message_id)
     if place is not None and (place.role != "assistant" or place.content):
         raise Problem(409, "This message id has an answer already. Ask again with a new id.")
@@ -144,16 +143,18 @@ async def _store(
         merged = merge(rows, Incoming(None, None, {}, messages), lambda _id, _done: True)
     except BadDocument as error:
         raise Problem(400, str(error)) from None
-    await stored.put_messages(connection, chat_id, merged.changed, rows)
     path = branch(messages_of(merged.rows.values()), parent_id)
     asked = str(path[-1].get("content") or "") if path else ""
     new_title = first_words(asked) if title in {UNTITLED, ""} else None
-    changes: dict[str, Any] = {"current_id": message_id}
-    if new_title:
-        changes["title"] = new_title
-    if form.chat_id and form.model not in (extras.get("models") or ()):
-        changes["document"] = {**extras, "models": [form.model]}
-    await stored.change_chat(connection, chat_id, **changes)
+    if form.chat_id:
+        changes: dict[str, Any] = {"current_id": message_id, "title": new_title or title}
+        if form.model not in (extras.get("models") or ()):
+            changes["document"] = {**extras, "models": [form.model]}
+        await stored.change_chat(connection, chat_id, **changes)
+    else:
+        title = new_title or title
+        await stored.add_chat(connection, chat_id, principal.id, title, extras, current_id=message_id)
+    await stored.put_messages(connection, chat_id, merged.changed, rows)
     await connection.execute(
         insert(runs).values(
             id=run_id,
