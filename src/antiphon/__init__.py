@@ -33,7 +33,7 @@ _HOMES = {
     "Unreachable": "antiphon.client.errors",
 }
 
-__all__ = [  # noqa: PLE0604 - names that __getattr__ gives
+__all__ = [
     "AntiphonError",
     "Client",
     "Delays",
@@ -50,7 +50,8 @@ __all__ = [  # noqa: PLE0604 - names that __getattr__ gives
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: `antiphon.wire` and the server do not pay for the client."""
+    """Import a public name when it is first used: `antiphon.wire` and the server do not pay for the client.
+    """
     if name == "__version__":
         return version("antiphon")
     home = _HOMES.get(name)

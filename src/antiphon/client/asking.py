@@ -17,16 +17,28 @@ from antiphon.wire import (
 def question(id_: str, parent_id: str | None, turn_id: str, text: str, model: str, now: float) -> ChatMessage:
     """Build the person's side of a turn."""
     return ChatMessage(
-        id=id_, parent_id=parent_id, children_ids=[turn_id], role="user", content=text,
-        timestamp=int(now), models=[model],
+        id=id_,
+        parent_id=parent_id,
+        children_ids=[turn_id],
+        role="user",
+        content=text,
+        timestamp=int(now),
+        models=[model],
     )
 
 
 def answer(id_: str, parent_id: str, model: str, now: float) -> ChatMessage:
     """Build the empty answer that the model will write into."""
     return ChatMessage(
-        id=id_, parent_id=parent_id, children_ids=[], role="assistant", content="", timestamp=int(now),
-        model=model, model_name=model, model_idx=0,
+        id=id_,
+        parent_id=parent_id,
+        children_ids=[],
+        role="assistant",
+        content="",
+        timestamp=int(now),
+        model=model,
+        model_name=model,
+        model_idx=0,
     )
 
 
@@ -35,8 +47,9 @@ def completion(
 ) -> CompletionForm:
     """Build the completion's body. `branch` ends with the question.
 
-    0.6.41: the chat exists, and `parent_id` names the question. 0.12.4 and ours: the server stores the turn from
-    `user_message`, `parent_id` names what the question follows, and without `chat_id` the server makes the chat.
+    0.6.41: the chat exists, and `parent_id` names the question. 0.12.4 and ours: the server stores the turn
+    from `user_message`, `parent_id` names what the question follows, and without `chat_id` the server makes
+    the chat.
     """
     asked = branch[-1]
     first = len(branch) == 1
@@ -49,7 +62,12 @@ def completion(
         "model": model,
         "messages": [{"role": m.role, "content": m.content} for m in branch if m.content],
         "params": {},
-        "features": {"image_generation": False, "code_interpreter": False, "web_search": False, "memory": False},
+        "features": {
+            "image_generation": False,
+            "code_interpreter": False,
+            "web_search": False,
+            "memory": False,
+        },
         "variables": {},
         "model_item": {"id": model},
         "session_id": sid,
@@ -61,8 +79,13 @@ def completion(
     if old_dialect:
         return CompletionForm(**values, tool_servers=[], parent_id=asked.id)
     message = UserMessage(
-        id=asked.id, parent_id=asked.parent_id, children_ids=[turn.id], content=asked.content,
-        timestamp=asked.timestamp, models=asked.models, role="user",
+        id=asked.id,
+        parent_id=asked.parent_id,
+        children_ids=[turn.id],
+        content=asked.content,
+        timestamp=asked.timestamp,
+        models=asked.models,
+        role="user",
     )
     return CompletionForm(**values, parent_id=asked.parent_id, user_message=message)
 
@@ -70,8 +93,14 @@ def completion(
 def new_document(history: History, branch: tuple[ChatMessage, ...], model: str, now: float) -> ChatDocument:
     """Build the document with which 0.6.41 wants a chat to be made."""
     return ChatDocument(
-        id="", title="New Chat", models=[model], params={}, history=history,
-        messages=[message.dump() for message in branch], tags=[], timestamp=int(now * 1000),
+        id="",
+        title="New Chat",
+        models=[model],
+        params={},
+        history=history,
+        messages=[message.dump() for message in branch],
+        tags=[],
+        timestamp=int(now * 1000),
     )
 
 
@@ -87,6 +116,10 @@ def completed(branch: tuple[ChatMessage, ...], turn: ChatMessage, *, chat_id: st
     keys = {"id", "role", "content", "timestamp", "usage", "sources", "info"}
     messages = [{key: value for key, value in m.dump().items() if key in keys} for m in branch]
     return CompletedForm(
-        model=turn.model or "", chat_id=chat_id, session_id=sid, id=turn.id, messages=messages,
+        model=turn.model or "",
+        chat_id=chat_id,
+        session_id=sid,
+        id=turn.id,
+        messages=messages,
         model_item={"id": turn.model},
     )

@@ -61,7 +61,7 @@ class Calls:
                 result = await handler(event)
         except TimeoutError:
             result = {"error": "The request was not answered in time."}
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the server must not wait for nothing
+        except Exception as error:
             log.exception("a call's handler raised an error")
             result = {"error": f"The request failed: {type(error).__name__}."}
         finally:

@@ -1,8 +1,8 @@
 """Catching up: one code path for every moment at which something may have been missed.
 
-After each acknowledged join, on wake from sleep, after an inbox overflow. What windows show comes first, then the
-lists; whatever else is held is dropped as stale. Live events go on being applied meanwhile (W-16), and an answer that
-a later request has overtaken is dropped (W-15).
+After each acknowledged join, on wake from sleep, after an inbox overflow. What windows show comes first, then
+the lists; whatever else is held is dropped as stale. Live events go on being applied meanwhile (W-16), and an
+answer that a later request has overtaken is dropped (W-15).
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ class CatchUp:
         self.tag_refetch = Refetch(context, tags, "the tags")
 
     async def run(self) -> None:
-        """Fetch everything that matters; returns when it is done, and tries again what could not be reached."""
+        """Fetch everything that matters; returns when it is done, and tries again what could not be
+        reached.
+        """
         shown = self._windows.shown()
         for channel_id, channel in self.channels.handles.items():
             if channel_id not in shown.channels:

@@ -16,7 +16,8 @@ from .typing import OwnTyping
 OVERLAP = 2
 """Rows by which an earlier page overlaps what is held: paging goes by count, and counts shift (W-18)."""
 MOST_PAGES = 4
-"""Pages fetched when catching up; what was scrolled back to beyond them is dropped and fetched when wanted."""
+"""Pages fetched when catching up; what was scrolled back to beyond them is dropped and fetched when wanted.
+"""
 
 
 class Channel:
@@ -104,9 +105,15 @@ class Channel:
     # Doing
 
     def send(
-        self, text: str, *, temp_id: str | None = None, reply_to_id: str | None = None, parent_id: str | None = None
+        self,
+        text: str,
+        *,
+        temp_id: str | None = None,
+        reply_to_id: str | None = None,
+        parent_id: str | None = None,
     ) -> Sending:
-        """Send a message: shown at once as pending, posted in order, tried again until the server has answered.
+        """Send a message: shown at once as pending, posted in order, tried again until the server has
+        answered.
 
         A repeated call with the same `temp_id` gives the first call's `Sending` and sends nothing.
         """
@@ -157,7 +164,9 @@ class Channel:
         """Tell the others that this person types, or has stopped; call it on every key."""
         own = self._own_typing.get(thread_id)
         if own is None:
-            own = OwnTyping(self._context.clock, self._context.delays, lambda on: self._say_typing(on, thread_id))
+            own = OwnTyping(
+                self._context.clock, self._context.delays, lambda on: self._say_typing(on, thread_id)
+            )
             self._own_typing[thread_id] = own
         own.sign(active)
 

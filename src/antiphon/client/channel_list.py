@@ -1,4 +1,6 @@
-"""The list of channels: order, unread counts, last message. No I/O: it may ask for the list to be fetched again."""
+"""The list of channels: order, unread counts, last message. No I/O: it may ask for the list to be fetched
+again.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class ChannelList:
         return () if first else tuple(entry.id for entry in new if entry.id not in held)
 
     def message(self, channel_id: str, message: Message, stamp: int, *, own: bool, looked_at: bool) -> None:
-        """Take a new message, also one of our own from elsewhere (W-30); the server counts top-level ones (W-28)."""
+        """Take a new message, also one of our own from elsewhere (W-30); the server counts top-level ones
+        (W-28).
+        """
         entry = self.get(channel_id)
         if entry is None:
             self._ask()

@@ -51,7 +51,9 @@ class ChannelReducer:
                 self._typing.heard(event, self._context.user_id)
             case wire.MessageCreated():
                 self._created(event, stamp, handle)
-            case wire.MessageUpdated() | wire.MessageReplied() | wire.ReactionAdded() | wire.ReactionRemoved():
+            case (
+                wire.MessageUpdated() | wire.MessageReplied() | wire.ReactionAdded() | wire.ReactionRemoved()
+            ):
                 if handle is not None:
                     handle.timeline.changed(event.payload, stamp)
             case wire.MessageDeleted():

@@ -27,7 +27,9 @@ EARLY = 2_000
 class Chat:
     """A handle; `client.chat(id)` gives the same one for the same id."""
 
-    def __init__(self, id_: str, context: Context, chats: ChatList, ask_refresh: Callable[[Chat], None]) -> None:
+    def __init__(
+        self, id_: str, context: Context, chats: ChatList, ask_refresh: Callable[[Chat], None]
+    ) -> None:
         self.id = id_
         self.row: Store[ChatRow | None] = Store(None)
         self.loaded = False
@@ -160,8 +162,8 @@ class Chat:
         """Ask a model; returns when the server has taken the question, the answer comes as changes.
 
         `parent_id`: the message that the question follows, by default the last one of the branch on screen.
-        `message_id` and `turn_id` name the question and the answer; on our server a repeat with the same ids is exact.
-        On failure the answer says why, and the error is raised.
+        `message_id` and `turn_id` name the question and the answer; on our server a repeat with the same ids
+        is exact. On failure the answer says why, and the error is raised.
         """
         if not self.loaded and self._turns.current_id is None:
             await self.refresh()
@@ -172,7 +174,14 @@ class Chat:
         return await self._ask(text, model, None, message_id, turn_id, new=True)
 
     async def _ask(
-        self, text: str, model: str, parent_id: str | None, message_id: str | None, turn_id: str | None, *, new: bool
+        self,
+        text: str,
+        model: str,
+        parent_id: str | None,
+        message_id: str | None,
+        turn_id: str | None,
+        *,
+        new: bool,
     ) -> str:
         context, turns = self._context, self._turns
         sid = context.sid()
@@ -197,7 +206,9 @@ class Chat:
                 self.id = row.id
                 self.row.set(row)
             elif context.old_dialect:
-                await context.rest.chats.save(self.id, asking.saved_document(turns.history(), branch, [model]))
+                await context.rest.chats.save(
+                    self.id, asking.saved_document(turns.history(), branch, [model])
+                )
             chat_id = None if new and not context.old_dialect else self.id
             form = asking.completion(
                 branch[:-1], turn, chat_id=chat_id, sid=sid, old_dialect=context.old_dialect
@@ -241,7 +252,9 @@ class Chat:
             self._context.say("events:chat", {"chat_id": self.id, "data": {"type": "last_read_at"}})
 
     async def _complete(self, turn_id: str) -> None:
-        """Finish an answer as 0.6.41 wants it: outlet filters, then the document; by the asking client alone (W-46)."""
+        """Finish an answer as 0.6.41 wants it: outlet filters, then the document; by the asking client alone
+        (W-46).
+        """
         context, turns = self._context, self._turns
         try:
             branch = turns.branch()
@@ -250,6 +263,8 @@ class Chat:
             for message in changed.messages:
                 turns.filtered(message)
             models = sorted({m.model for m in branch if m.model})
-            await context.rest.chats.save(self.id, asking.saved_document(turns.history(), turns.branch(), models))
+            await context.rest.chats.save(
+                self.id, asking.saved_document(turns.history(), turns.branch(), models)
+            )
         except AntiphonError as error:
             log.warning("an answer could not be completed on the server: %s", type(error).__name__)

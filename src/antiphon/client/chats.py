@@ -19,7 +19,11 @@ class ChatReducer:
     """Knows the handles that exist; an event of a chat without one changes the list alone."""
 
     def __init__(
-        self, context: Context, chats: ChatList, ask_refresh: Callable[[Chat], None], ask_tags: Callable[[], None]
+        self,
+        context: Context,
+        chats: ChatList,
+        ask_refresh: Callable[[Chat], None],
+        ask_tags: Callable[[], None],
     ) -> None:
         self.handles: dict[str, Chat] = {}
         self._context = context
@@ -50,7 +54,9 @@ class ChatReducer:
             self._unclaimed.append((event, stamp))
 
     async def make(self, text: str, model: str, message_id: str | None, turn_id: str | None) -> Chat:
-        """Ask the first question of a new chat. Its first events may overtake the answer that names the chat."""
+        """Ask the first question of a new chat. Its first events may overtake the answer that names the
+        chat.
+        """
         chat = self._new("")
         self._making += 1
         try:

@@ -53,8 +53,9 @@ SignIn = Callable[[Rest], Awaitable[SessionUser]]
 class Client:
     """Use it inside `async with`, or call `start` and `close`.
 
-    Entering signs in, where a password was given, and raises what the server says to it. It does not wait for the
-    link: `link` tells how that stands, and `live` waits for it. `url` is the server's address, without a path.
+    Entering signs in, where a password was given, and raises what the server says to it. It does not wait for
+    the link: `link` tells how that stands, and `live` waits for it. `url` is the server's address, without a
+    path.
     """
 
     def __init__(
@@ -64,7 +65,9 @@ class Client:
         state = LinkState.SIGNED_OUT if token is None else LinkState.CONNECTING
         link: Store[Link] = Store(Link(state, clock.now()))
         url = url.rstrip("/")
-        self._context = context = Context(url, Rest(url, delays, lambda: context.token), clock, delays, link, token)
+        self._context = context = Context(
+            url, Rest(url, delays, lambda: context.token), clock, delays, link, token
+        )
         self._sign_in: SignIn | None = None
         self.counts = Counts()
         self.settings: Store[UserSettings] = Store(UserSettings())
@@ -76,13 +79,18 @@ class Client:
         self._windows = Windows()
         self._typing = TypingPeople(clock, delays)
         self._outbox = Outbox(context)
-        self._channel_list = ChannelList(lambda: self._catch_up.channel_refetch.ask())
-        self._chat_list = ChatList(lambda: self._catch_up.chat_refetch.ask())
+        self._channel_list = ChannelList(self._ask_channels)
+        self._chat_list = ChatList(self._ask_chats)
         self._catch_up = CatchUp(
             context, self._channel_list, self._chat_list, self._windows, self.settings, self._fetch_tags
         )
         self._channels = ChannelReducer(
-            context, self._channel_list, self._typing, self._windows, self._outbox, self._catch_up.channel_refetch.ask
+            context,
+            self._channel_list,
+            self._typing,
+            self._windows,
+            self._outbox,
+            self._catch_up.channel_refetch.ask,
         )
         self._chats = ChatReducer(
             context, self._chat_list, self._catch_up.refresh_chat_soon, self._catch_up.tag_refetch.ask
@@ -105,7 +113,14 @@ class Client:
 
     @classmethod
     def sign_up(
-        cls, url: str, name: str, email: str, password: str, *, clock: Clock | None = None, delays: Delays | None = None
+        cls,
+        url: str,
+        name: str,
+        email: str,
+        password: str,
+        *,
+        clock: Clock | None = None,
+        delays: Delays | None = None,
     ) -> Self:
         """Make a client that makes an account when it is entered."""
         client = cls(url, clock=clock, delays=delays)
@@ -125,6 +140,7 @@ class Client:
                 context.token = user.token
                 context.user.set(user)
                 context.me = UserName(id=user.id, name=user.name, role=user.role)
+                context.link.set(Link(LinkState.CONNECTING, context.clock.now()))
         except BaseException:
             await context.rest.close()
             raise
@@ -135,7 +151,9 @@ class Client:
         return self
 
     async def close(self) -> None:
-        """End the link and everything that belongs to it. Raises what went wrong inside, if anything unexpected did."""
+        """End the link and everything that belongs to it. Raises what went wrong inside, if anything
+        unexpected did.
+        """
         root, self._root = self._root, None
         self._closing.set()
         if root is not None:
@@ -321,6 +339,12 @@ class Client:
         return self._calls.handle(kind, handler)
 
     # The way in
+
+    def _ask_channels(self) -> None:
+        self._catch_up.channel_refetch.ask()
+
+    def _ask_chats(self) -> None:
+        self._catch_up.chat_refetch.ask()
 
     def _arrived(self, name: str, payload: Any, answer: Answer | None) -> None:
         """Take what a socket brings. Plain and quick: it only puts into the inbox."""

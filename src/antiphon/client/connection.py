@@ -1,7 +1,7 @@
 """One Socket.IO connection, from its first packet to its end. Nothing else in the client knows Socket.IO.
 
-A connection is used once: the supervisor opens a new one, with its own HTTP session and the token of that moment, for
-each attempt (W-07). The library's own reconnection is off.
+A connection is used once: the supervisor opens a new one, with its own HTTP session and the token of that
+moment, for each attempt (W-07). The library's own reconnection is off.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 PATH = "/ws/socket.io"
 MOST_BYTES = 32 * 1024 * 1024
-"""Largest packet that is read; Open WebUI sends up to 16 MiB, aiohttp's own limit of 4 MiB would cut the link."""
+"""Largest packet that is read; Open WebUI sends up to 16 MiB, aiohttp's own limit of 4 MiB would cut the
+link.
+"""
 
 _library_log = logging.getLogger(f"{__name__}.library")
 _library_log.setLevel(logging.CRITICAL)
@@ -35,7 +37,8 @@ class ConnectFailed(Exception):
 
 
 class _Socket(socketio.AsyncClient):  # type: ignore[misc]  # python-socketio has no type information
-    """The library's client with one change: an event goes straight to `arrived`, and is answered when we say so.
+    """The library's client with one change: an event goes straight to `arrived`, and is answered when we say
+    so.
 
     The library answers with what a handler returns and runs waiting handlers out of order; we need neither.
     """
@@ -66,7 +69,10 @@ class Connection:
         self._ended = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self._io = _Socket(
-            reconnection=False, handle_sigint=False, logger=_library_log, engineio_logger=_library_log,
+            reconnection=False,
+            handle_sigint=False,
+            logger=_library_log,
+            engineio_logger=_library_log,
             websocket_extra_options={"max_msg_size": MOST_BYTES},
         )
         self._io.arrived = arrived
@@ -87,7 +93,11 @@ class Connection:
         self._io.eio.external_http = True
         try:
             await self._io.connect(
-                url, auth={"token": token or ""}, transports=list(transports), socketio_path=PATH, wait=True,
+                url,
+                auth={"token": token or ""},
+                transports=list(transports),
+                socketio_path=PATH,
+                wait=True,
                 wait_timeout=60,  # The caller's own limit is shorter and covers more than this one.
             )
         except socketio.exceptions.SocketIOError as error:
@@ -103,10 +113,10 @@ class Connection:
         except socketio.exceptions.SocketIOError as error:
             raise ConnectFailed("the connection is over") from error
 
-    async def call(self, name: str, payload: dict[str, Any], timeout: float) -> Any:
+    async def call(self, name: str, payload: dict[str, Any], limit: float) -> Any:
         """Send an event and give its acknowledgement. Raises `TimeoutError`, or `ConnectFailed`."""
         try:
-            return await self._io.call(name, payload, timeout=timeout)
+            return await self._io.call(name, payload, timeout=limit)
         except socketio.exceptions.TimeoutError as error:
             raise TimeoutError(f"{name} was not acknowledged") from error
         except socketio.exceptions.SocketIOError as error:
@@ -118,7 +128,9 @@ class Connection:
         return self.reason or "the connection ended"
 
     async def close(self) -> None:
-        """End the connection and free everything it holds. Safe at any moment, also in the middle of `open`."""
+        """End the connection and free everything it holds. Safe at any moment, also in the middle of
+        `open`.
+        """
         io, http = self._io, self._http
         try:
             async with asyncio.timeout(2):
@@ -143,7 +155,9 @@ class Connection:
 
 async def _end(eio: Any) -> None:
     """End the engine's loops, which it forgets to end when a connection dies while it opens."""
-    tasks = [task for task in (eio.read_loop_task, eio.write_loop_task) if task is not None and not task.done()]
+    tasks = [
+        task for task in (eio.read_loop_task, eio.write_loop_task) if task is not None and not task.done()
+    ]
     for task in tasks:
         task.cancel()
     if tasks:

@@ -1,4 +1,6 @@
-"""What the parts of one client share: the door, the clock, the link, who we are, and a place for background work."""
+"""What the parts of one client share: the door, the clock, the link, who we are, and a place for background
+work.
+"""
 
 from __future__ import annotations
 

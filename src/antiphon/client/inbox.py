@@ -11,7 +11,9 @@ from antiphon.wire import ServerEvent
 from .arrivals import Arrivals
 
 CAPACITY = 4096
-"""Events that may wait. A consumer that far behind has lost the thread: it is cheaper to fetch what is on screen."""
+"""Events that may wait. A consumer that far behind has lost the thread: it is cheaper to fetch what is on
+screen.
+"""
 
 Answer = Callable[[object], Awaitable[None]]
 """Sends the acknowledgement that the server waits for."""
@@ -27,7 +29,9 @@ class Received:
 
 
 class Inbox:
-    """A bounded queue. When it overflows, the newest events are dropped, and that is said once it has drained."""
+    """A bounded queue. When it overflows, the newest events are dropped, and that is said once it has
+    drained.
+    """
 
     def __init__(self, arrivals: Arrivals, capacity: int = CAPACITY) -> None:
         self._arrivals = arrivals

@@ -26,7 +26,8 @@ class LinkState(StrEnum):
 class Link:
     """The state, since when (unix seconds), and why.
 
-    `attempt` counts the attempts since the link was last live; `next_attempt_at` (unix seconds) is set while waiting.
+    `attempt` counts the attempts since the link was last live; `next_attempt_at` (unix seconds) is set while
+    waiting.
     """
 
     state: LinkState

@@ -1,4 +1,6 @@
-"""Whoever wants the events themselves: bots, bridges, notifiers. They come after the reducers have done their work."""
+"""Whoever wants the events themselves: bots, bridges, notifiers. They come after the reducers have done their
+work.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,10 @@ class EventListeners:
         return stream
 
     def on(
-        self, kind: type[Any], callback: Callable[[Any], None] | Callable[[Any], Awaitable[None]], tasks: Tasks
+        self,
+        kind: type[Any],
+        callback: Callable[[Any], None] | Callable[[Any], Awaitable[None]],
+        tasks: Tasks,
     ) -> Unsubscribe:
         """Call `callback` with each event of a class; an asynchronous one takes them one after the other."""
         if inspect.iscoroutinefunction(callback):
@@ -127,8 +132,7 @@ async def _feed(stream: EventStream, callback: Callable[[Any], Awaitable[None]])
         try:
             async for event in stream:
                 await callback(event)
-            return
-        except Exception:  # noqa: BLE001 - a stranger's code; its error must not end the others' work
+        except Exception:
             log.exception("a listener raised an error; it goes on with the next event")
-            if stream.closed:
-                return
+        else:
+            return

@@ -1,7 +1,8 @@
 """Merging two accounts of one channel message into the state of the server.
 
-Content is versioned by `updated_at`. Reactions, pin, reply counters and the quote do not touch `updated_at`; there the
-account that arrived later wins. Both rules are idempotent, so duplicates and replays change nothing.
+Content is versioned by `updated_at`. Reactions, pin, reply counters and the quote do not touch `updated_at`;
+there the account that arrived later wins. Both rules are idempotent, so duplicates and replays change
+nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def plain(message: Message) -> Message:
 def merged(held: Message, other: Message, *, later: bool) -> Message:
     """Give `held` brought up to date by `other`; the very same object when nothing changes.
 
-    `later`: whether `other` reached us after what we hold. Keys that `other` does not have (the answer of a post lacks
-    user, reactions and counters) are left alone.
+    `later`: whether `other` reached us after what we hold. Keys that `other` does not have (the answer of a
+    post lacks user, reactions and counters) are left alone.
     """
     newer = other.updated_at > held.updated_at or (other.updated_at == held.updated_at and later)
     update: dict[str, Any] = {}
@@ -38,8 +39,17 @@ def merged(held: Message, other: Message, *, later: bool) -> Message:
         if name == "user" and other.user is None:
             continue
         value = getattr(other, name)
-        if name == "data" and isinstance(value, bool) and other.updated_at == held.updated_at and held.data:
-            continue  # "there is data", said without giving it (0.12.4, lists and pin events; W-79): we hold it
+        if name == "data" and isinstance(value, bool) and _says_no_more(value, held, other):
+            continue
         if value != getattr(held, name, None):
             update[name] = value
     return held.model_copy(update=update) if update else held
+
+
+def _says_no_more(there_is_data: bool, held: Message, other: Message) -> bool:
+    """Tell whether a boolean in the place of `data` (0.12.4: lists, pin events) adds nothing to what is held
+    (W-79).
+    """
+    if not there_is_data:
+        return not held.data
+    return bool(held.data) and other.updated_at == held.updated_at

@@ -1,8 +1,10 @@
-"""Messages on their way out: in order per channel, tried again until the server has answered, never silently lost.
+"""Messages on their way out: in order per channel, tried again until the server has answered, never silently
+lost.
 
-On our server `temp_id` is an idempotency key, so a repeat is exact. Open WebUI does not store it: there a post that was
-not answered is first looked for among the fetched messages, and sent again only after the link has been live for a
-while. What risk remains: the first post may still be under way then, and the message stands twice.
+On our server `temp_id` is an idempotency key, so a repeat is exact. Open WebUI does not store it: there a
+post that was not answered is first looked for among the fetched messages, and sent again only after the link
+has been live for a while. What risk remains: the first post may still be under way then, and the message
+stands twice.
 """
 
 from __future__ import annotations
@@ -108,7 +110,9 @@ class Outbox:
         if known is not None:
             return known
         self._context.background()  # Raises now, not later, when nobody would send it.
-        form = MessageForm(temp_id=temp_id, content=text, reply_to_id=reply_to_id, parent_id=parent_id, data={})
+        form = MessageForm(
+            temp_id=temp_id, content=text, reply_to_id=reply_to_id, parent_id=parent_id, data={}
+        )
         newest = timeline.newest()
         entry = _Entry(channel_id, form, timeline, Sending(temp_id), after=newest.created_at if newest else 0)
         self._remember(entry.sending)
@@ -217,7 +221,9 @@ class Outbox:
             page = await channels.messages(entry.channel_id, 0, PAGE)
         else:
             page = await channels.thread(entry.channel_id, form.parent_id, 0, PAGE)
-        for message in reversed(page):  # Oldest first: equal texts are claimed in the order they were sent in.
+        for message in reversed(
+            page
+        ):  # Oldest first: equal texts are claimed in the order they were sent in.
             if (
                 message.user_id == self._context.user_id
                 and message.content == form.content

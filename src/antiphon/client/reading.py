@@ -1,4 +1,6 @@
-"""Telling the server what this person has read: gathered, and kept until the link can carry it (W-24, W-27)."""
+"""Telling the server what this person has read: gathered, and kept until the link can carry it (W-24,
+W-27).
+"""
 
 from __future__ import annotations
 

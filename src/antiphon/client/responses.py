@@ -1,8 +1,8 @@
 """The answer that a stream of `response:completion` events writes (0.12.4, and ours).
 
-Deltas are pieces without numbers; ours carry `offset`, the length of that text part before the piece, so that a repeat
-is dropped and a gap is noticed. Pieces are kept apart until somebody reads: a long answer costs no more per piece
-than a short one.
+Deltas are pieces without numbers; ours carry `offset`, the length of that text part before the piece, so that
+a repeat is dropped and a gap is noticed. Pieces are kept apart until somebody reads: a long answer costs no
+more per piece than a short one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from antiphon.wire import (
 )
 
 MOST_SLOTS = 1024
-"""An index beyond this is not one that a model's answer has: the event is ignored rather than filled up to."""
+"""An index beyond this is not one that a model's answer has: the event is ignored rather than filled up to.
+"""
 
 
 class Applied(Enum):
@@ -218,7 +219,12 @@ class AnswerOutput:
                     return Applied.UNCHANGED
                 self._slots[place] = _Slot.of(item)
                 return Applied.CHANGED
-        if not insert and index is not None and index < len(self._slots) and self._slots[index].item.id is None:
+        if (
+            not insert
+            and index is not None
+            and index < len(self._slots)
+            and self._slots[index].item.id is None
+        ):
             self._slots[index] = _Slot.of(item)
         else:
             self._slots.insert(len(self._slots) if index is None else index, _Slot.of(item))

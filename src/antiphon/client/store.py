@@ -58,12 +58,14 @@ def call_safely(callback: Callable[[T], None], value: T) -> None:
     """Call a subscriber; its error is logged with its trace, because the publisher cannot mend it."""
     try:
         callback(value)
-    except Exception:  # noqa: BLE001 - a stranger's code: whatever it raises must not stop the publisher
+    except Exception:
         log.exception("a subscriber raised an error")
 
 
 class Store(Generic[T]):
-    """A value with subscribers. It never waits; a change made by a subscriber is told after the one being told."""
+    """A value with subscribers. It never waits; a change made by a subscriber is told after the one being
+    told.
+    """
 
     def __init__(self, value: T) -> None:
         self._value = value

@@ -1,7 +1,7 @@
 """Keeps the link: attempt after attempt, until somebody signs out or closes the client.
 
-The library's own reconnection is off. Version check, heartbeat and catching up are tasks of their own that start and
-stop with the link and retry by themselves; joining waits for none of them (W-01, W-02, W-04).
+The library's own reconnection is off. Version check, heartbeat and catching up are tasks of their own that
+start and stop with the link and retry by themselves; joining waits for none of them (W-01, W-02, W-04).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from .tasks import together
 log = logging.getLogger(__name__)
 
 OUTGOING = 256
-"""Events that may wait to be sent; beyond that the connection is stuck, and typing is not worth waiting for."""
+"""Events that may wait to be sent; beyond that the connection is stuck, and typing is not worth waiting for.
+"""
 
 
 class NotJoined(ConnectFailed):
@@ -160,7 +161,9 @@ class Supervisor:
         config = context.config.value
         transports = ["websocket"] if config is None or config.features.websocket else ["polling"]
         if context.ours and transports == ["websocket"]:
-            transports.append("polling")  # Where a proxy blocks WebSocket (W-13); Open WebUI refuses polling then.
+            transports.append(
+                "polling"
+            )  # Where a proxy blocks WebSocket (W-13); Open WebUI refuses polling then.
         share = context.delays.connect / (2 * len(transports))
         for transport in transports:
             connection = Connection(self._arrived)
@@ -173,7 +176,9 @@ class Supervisor:
                     raise
             else:
                 return connection
-        raise ConnectFailed("there is no transport to connect with")  # Not reached: the last transport raises.
+        raise ConnectFailed(
+            "there is no transport to connect with"
+        )  # Not reached: the last transport raises.
 
     async def _join(self, connection: Connection) -> None:
         """Send the first packet and wait for its acknowledgement: live only after that (W-67)."""
@@ -187,8 +192,6 @@ class Supervisor:
     async def _live(self, connection: Connection) -> str:
         """Live with a joined connection until it ends."""
         self._outgoing = asyncio.Queue(OUTGOING)
-        self._stale.clear()
-        self._set(LinkState.CATCHING_UP)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -215,7 +218,9 @@ class Supervisor:
             self._set(LinkState.LIVE)
             await self._stale.wait()
 
-    async def _send(self, connection: Connection, outgoing: asyncio.Queue[tuple[str, dict[str, Any]]]) -> None:
+    async def _send(
+        self, connection: Connection, outgoing: asyncio.Queue[tuple[str, dict[str, Any]]]
+    ) -> None:
         try:
             while True:
                 name, payload = await outgoing.get()
@@ -232,7 +237,9 @@ class Supervisor:
             self.say("heartbeat", {})
 
     async def _check_version(self) -> None:
-        """Fetch the version once per link, until it works; a new one means that the configuration may be new too."""
+        """Fetch the version once per link, until it works; a new one means that the configuration may be new
+        too.
+        """
         rest, delays = self._context.rest.accounts, self._context.delays
         backoff = Backoff(delays.retry_first, delays.retry_most, delays.random)
         while True:
@@ -284,7 +291,10 @@ class Supervisor:
         """Wait for the next attempt, or until somebody is in a hurry."""
         self._hurry.clear()
         async with asyncio.TaskGroup() as group:
-            waits = [group.create_task(self._context.clock.sleep(delay)), group.create_task(self._wait_hurry())]
+            waits = [
+                group.create_task(self._context.clock.sleep(delay)),
+                group.create_task(self._wait_hurry()),
+            ]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
@@ -292,6 +302,8 @@ class Supervisor:
     async def _wait_hurry(self) -> None:
         await self._hurry.wait()
 
-    def _set(self, state: LinkState, *, reason: str | None = None, next_attempt_at: float | None = None) -> None:
+    def _set(
+        self, state: LinkState, *, reason: str | None = None, next_attempt_at: float | None = None
+    ) -> None:
         link = Link(state, self._context.clock.now(), self._attempt, next_attempt_at, reason)
         self._context.link.set(link)

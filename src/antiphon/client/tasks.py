@@ -12,8 +12,8 @@ T = TypeVar("T")
 class Tasks:
     """Work that lives no longer than its client: children of one task group.
 
-    Expected errors are handled inside the work. An unexpected one ends the client, visibly: the link says so and
-    `close` raises it.
+    Expected errors are handled inside the work. An unexpected one ends the client, visibly: the link says so
+    and `close` raises it.
     """
 
     def __init__(self, group: asyncio.TaskGroup) -> None:

@@ -4,8 +4,8 @@ Laws (any mix of live events, pages, answers and catching up ends in the server'
 
 - The confirmed rows are a run of the server's list without holes, up to its newest message.
 - Merging is idempotent; content is versioned by `updated_at`, the rest goes by arrival (see `message_merge`).
-- A page is authoritative for the range between its ends: a held row in that range that it lacks is gone, unless the row
-  was heard of after the page's request began.
+- A page is authoritative for the range between its ends: a held row in that range that it lacks is gone,
+  unless the row was heard of after the page's request began.
 - A deleted message does not come back. Pending rows stand last until confirmed.
 
 The cost of an event does not grow with the history (W-62): one binary search and one row.
@@ -26,12 +26,16 @@ from .store import Listeners, Unsubscribe
 RowState = Literal["confirmed", "pending", "failed"]
 
 REMEMBERED_DELETIONS = 10_000
-"""Ids of deleted messages that are kept in mind; an answer that was under way can only bring back a recent one."""
+"""Ids of deleted messages that are kept in mind; an answer that was under way can only bring back a recent
+one.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A message as shown. `key` is stable for the row's life: the `temp_id` if it was sent here, else the message's id."""
+    """A message as shown. `key` is stable for the row's life: the `temp_id` if it was sent here, else the
+    message's id.
+    """
 
     key: str
     message: Message
@@ -133,7 +137,9 @@ class Timeline:
     # What the server tells
 
     def created(self, message: Message, stamp: int, *, temp_id: str | None = None) -> None:
-        """Take a new message. `temp_id` is given only where it may name a row of ours; None matches nothing (W-14)."""
+        """Take a new message. `temp_id` is given only where it may name a row of ours; None matches nothing
+        (W-14).
+        """
         if message.parent_id != self.parent_id or message.id in self._gone:
             return
         message = plain(message)
@@ -174,13 +180,12 @@ class Timeline:
         if not self._requests:
             self._early.clear()
 
-    def merge_page(
-        self, messages: Sequence[Message], *, asked_at: int, newest: bool, complete: bool
-    ) -> bool:
+    def merge_page(self, messages: Sequence[Message], *, asked_at: int, newest: bool, complete: bool) -> bool:
         """Merge a fetched page (any order) whose request began after arrival number `asked_at`.
 
-        `newest`: the page ends with the newest message. `complete`: it begins with the oldest one. Gives False, and
-        changes nothing, when the page does not touch the rows held: there may be a hole between them.
+        `newest`: the page ends with the newest message. `complete`: it begins with the oldest one. Gives
+        False, and changes nothing, when the page does not touch the rows held: there may be a hole between
+        them.
         """
         page = sorted(
             (plain(m) for m in messages if m.parent_id == self.parent_id), key=lambda m: (m.created_at, m.id)
@@ -240,10 +245,18 @@ class Timeline:
         high = page[-1].created_at if page else None
         # Strictly between the ends: rows of the very moment of an end may lie on either side of it.
         start = 0 if complete else bisect_right(self._order, low, key=_moment) if low is not None else None
-        end = len(self._order) if newest else bisect_left(self._order, high, key=_moment) if high is not None else None
+        end = (
+            len(self._order)
+            if newest
+            else bisect_left(self._order, high, key=_moment)
+            if high is not None
+            else None
+        )
         if start is None or end is None:
             return
-        lacking = [id_ for _, id_ in self._order[start:end] if id_ not in ids and self._held[id_].stamp <= asked_at]
+        lacking = [
+            id_ for _, id_ in self._order[start:end] if id_ not in ids and self._held[id_].stamp <= asked_at
+        ]
         for id_ in lacking:
             self._remember_gone(id_)
             self._remove(id_)
@@ -262,7 +275,9 @@ class Timeline:
         self._changed(Inserted(row, None))
         return row
 
-    def set_pending(self, temp_id: str, state: Literal["pending", "failed"], error: str | None = None) -> None:
+    def set_pending(
+        self, temp_id: str, state: Literal["pending", "failed"], error: str | None = None
+    ) -> None:
         """Mark a row as failed, or as pending again."""
         row = self._pending.get(temp_id)
         if row is not None and (row.state, row.error) != (state, error):
@@ -270,7 +285,9 @@ class Timeline:
             self._changed(Replaced(temp_id, row))
 
     def confirm(self, temp_id: str, message: Message, stamp: int) -> None:
-        """Take the server's account of a row of ours, from the answer or from the event, whichever comes first."""
+        """Take the server's account of a row of ours, from the answer or from the event, whichever comes
+        first.
+        """
         pending = self._pending.get(temp_id)
         if pending is None:
             self.created(message, stamp)
@@ -354,7 +371,9 @@ class Timeline:
             if quote is None or (quoted is not None and quoted.updated_at <= quote.updated_at):
                 continue
             new = None if quoted is None else merged(quote, quoted, later=False)
-            held.row = replace(held.row, message=held.row.message.model_copy(update={"reply_to_message": new}))
+            held.row = replace(
+                held.row, message=held.row.message.model_copy(update={"reply_to_message": new})
+            )
             self._changed(Replaced(held.row.key, held.row))
 
     def _remember_gone(self, message_id: str) -> None:

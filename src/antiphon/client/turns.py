@@ -1,7 +1,7 @@
 """The tree of questions and answers of one chat, and what each event does to it. No I/O.
 
-Two dialects write an answer: 0.6.41 sends the whole text again and again (`chat:completion`), 0.12.4 and ours send
-pieces (`response:completion`) and the whole at the end.
+Two dialects write an answer: 0.6.41 sends the whole text again and again (`chat:completion`), 0.12.4 and ours
+send pieces (`response:completion`) and the whole at the end.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ class Turns:
 
     def history(self) -> History:
         """Give all messages as a document holds them."""
-        return History(messages={id_: self.message(id_) for id_ in self._messages}, current_id=self.current_id)
+        return History(
+            messages={id_: self.message(id_) for id_ in self._messages}, current_id=self.current_id
+        )
 
     @property
     def running(self) -> bool:
@@ -141,7 +143,8 @@ class Turns:
     # Whole documents
 
     def load(self, history: History, *, running: bool) -> set[str]:
-        """Take a fetched document; give the answers that kept what was streamed, because the document has less of it.
+        """Take a fetched document; give the answers that kept what was streamed, because the document has
+        less of it.
 
         `running`: whether the server says that the chat has a run.
         """
@@ -173,7 +176,8 @@ class Turns:
         found = {id_ for id_ in self.unsent if id_ in self._messages}
         if not running:
             return found
-        # A run of the chat writes the last answer of the branch, unless that is done (W-52: never the reverse).
+        # A run of the chat writes the last answer of the branch, unless that is done (W-52: never the
+        # reverse).
         leaf = self._messages.get(self.current_id or "")
         found |= {id_ for id_ in self.running_ids if id_ in self._messages and not self._messages[id_].done}
         if leaf is not None and leaf.role == "assistant" and not leaf.done and not leaf.error:

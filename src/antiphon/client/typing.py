@@ -19,7 +19,9 @@ def place(channel_id: str, thread_id: str | None) -> str:
 
 
 class TypingPeople:
-    """The people who type, by place, in the order in which they began. One timer per person and place, owned here."""
+    """The people who type, by place, in the order in which they began. One timer per person and place, owned
+    here.
+    """
 
     def __init__(self, clock: Clock, delays: Delays) -> None:
         self.store: Store[Typing] = Store(MappingProxyType({}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import filterfalse
 from typing import Literal
 
 from .store import Store
@@ -11,7 +12,9 @@ View = tuple[Literal["channel", "chat"], str]
 
 
 class Window:
-    """A browser tab or a terminal. It says what it shows and whether the person looks at it, and is closed in the end."""
+    """A browser tab or a terminal. It says what it shows and whether the person looks at it, and is closed in
+    the end.
+    """
 
     def __init__(self, windows: Windows) -> None:
         self._windows = windows
@@ -90,7 +93,8 @@ class Windows:
 
     def shown(self) -> Shown:
         """Give what is shown, each once: in focused windows first, then the latest first."""
-        order = sorted(self.store.value[::-1], key=lambda window: not window.focused)
+        latest = self.store.value[::-1]
+        order = [*filter(_focused, latest), *filterfalse(_focused, latest)]
         channels = dict.fromkeys(window.channel_id for window in order if window.channel_id)
         chats = dict.fromkeys(window.chat_id for window in order if window.chat_id)
         return Shown(tuple(channels), tuple(chats))
@@ -98,3 +102,7 @@ class Windows:
     def looked_at(self, view: View) -> bool:
         """Tell whether the person looks at this now."""
         return any(window.focused and window.view == view for window in self.store.value)
+
+
+def _focused(window: Window) -> bool:
+    return window.focused

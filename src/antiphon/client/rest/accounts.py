@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from antiphon.client.errors import NotFound, Rejected
 from antiphon.wire import (
     AdminConfig,
     ServerConfig,
@@ -16,7 +17,6 @@ from antiphon.wire import (
     Version,
 )
 
-from ..errors import NotFound, Rejected
 from .http import Http
 
 
@@ -28,32 +28,32 @@ class Accounts:
 
     async def config(self) -> ServerConfig:
         """Fetch the server's configuration; some of it only for a signed-in caller."""
-        return cast(ServerConfig, await self._http.get("/api/config", ServerConfig))
+        return cast("ServerConfig", await self._http.get("/api/config", ServerConfig))
 
     async def version(self) -> Version:
         """Fetch the server's version; `antiphon` is set on a server of ours."""
-        return cast(Version, await self._http.get("/api/version", Version))
+        return cast("Version", await self._http.get("/api/version", Version))
 
     async def sign_in(self, email: str, password: str) -> SessionUser:
         """Trade a password for a token. Raises `Rejected` when they do not match."""
         form = SignInForm(email=email, password=password)
-        return cast(SessionUser, await self._http.post("/api/v1/auths/signin", SessionUser, form))
+        return cast("SessionUser", await self._http.post("/api/v1/auths/signin", SessionUser, form))
 
     async def sign_up(self, name: str, email: str, password: str) -> SessionUser:
         """Make an account; the first one on a server is its administrator."""
         form = SignUpForm(name=name, email=email, password=password)
-        return cast(SessionUser, await self._http.post("/api/v1/auths/signup", SessionUser, form))
+        return cast("SessionUser", await self._http.post("/api/v1/auths/signup", SessionUser, form))
 
     async def sign_out(self) -> SignedOut:
         """End the session on the server (POST in 0.12.4, GET in 0.6.41)."""
         try:
-            return cast(SignedOut, await self._http.post("/api/v1/auths/signout", SignedOut))
+            return cast("SignedOut", await self._http.post("/api/v1/auths/signout", SignedOut))
         except (NotFound, Rejected):
-            return cast(SignedOut, await self._http.get("/api/v1/auths/signout", SignedOut))
+            return cast("SignedOut", await self._http.get("/api/v1/auths/signout", SignedOut))
 
     async def session_user(self) -> SessionUser:
         """Fetch the person the token belongs to. Raises `errors.SignedOut` when it belongs to nobody."""
-        return cast(SessionUser, await self._http.get("/api/v1/auths/", SessionUser))
+        return cast("SessionUser", await self._http.get("/api/v1/auths/", SessionUser))
 
     async def settings(self) -> UserSettings:
         """Fetch this person's settings; a person without any has empty ones."""
@@ -63,18 +63,21 @@ class Accounts:
     async def update_settings(self, settings: UserSettings) -> UserSettings:
         """Replace this person's settings."""
         path = "/api/v1/users/user/settings/update"
-        return cast("UserSettings | None", await self._http.post(path, UserSettings | None, settings)) or settings
+        return (
+            cast("UserSettings | None", await self._http.post(path, UserSettings | None, settings))
+            or settings
+        )
 
     async def people(self, query: str = "", page: int = 1) -> UserList:
         """List the people one may write to, a page at a time, by name or address."""
         return cast(
-            UserList, await self._http.get("/api/v1/users/search", UserList, query=query or None, page=page)
+            "UserList", await self._http.get("/api/v1/users/search", UserList, query=query or None, page=page)
         )
 
     async def admin_config(self) -> AdminConfig:
         """Fetch the administrator's switches."""
-        return cast(AdminConfig, await self._http.get("/api/v1/auths/admin/config", AdminConfig))
+        return cast("AdminConfig", await self._http.get("/api/v1/auths/admin/config", AdminConfig))
 
     async def update_admin_config(self, config: AdminConfig) -> AdminConfig:
         """Replace the administrator's switches."""
-        return cast(AdminConfig, await self._http.post("/api/v1/auths/admin/config", AdminConfig, config))
+        return cast("AdminConfig", await self._http.post("/api/v1/auths/admin/config", AdminConfig, config))

@@ -35,24 +35,28 @@ class Channels:
 
     async def list(self) -> Entries:
         """List the channels of this person."""
-        return cast(Entries, await self._http.get("/api/v1/channels/", Entries))
+        return cast("Entries", await self._http.get("/api/v1/channels/", Entries))
 
     async def get(self, channel_id: str) -> ChannelDetail:
         """Fetch a channel."""
-        return cast(ChannelDetail, await self._http.get(f"/api/v1/channels/{segment(channel_id)}", ChannelDetail))
+        return cast(
+            "ChannelDetail", await self._http.get(f"/api/v1/channels/{segment(channel_id)}", ChannelDetail)
+        )
 
     async def create(self, form: ChannelForm) -> ChannelRecord:
         """Make a channel."""
-        return cast(ChannelRecord, await self._http.post("/api/v1/channels/create", ChannelRecord, form))
+        return cast("ChannelRecord", await self._http.post("/api/v1/channels/create", ChannelRecord, form))
 
     async def direct(self, user_id: str) -> ChannelRecord:
         """Find or make the conversation with one person."""
-        return cast(ChannelRecord, await self._http.get(f"/api/v1/channels/users/{segment(user_id)}", ChannelRecord))
+        return cast(
+            "ChannelRecord", await self._http.get(f"/api/v1/channels/users/{segment(user_id)}", ChannelRecord)
+        )
 
     async def update(self, channel_id: str, form: ChannelForm) -> ChannelRecord:
         """Rename a channel or change its access."""
         path = f"/api/v1/channels/{segment(channel_id)}/update"
-        return cast(ChannelRecord, await self._http.post(path, ChannelRecord, form))
+        return cast("ChannelRecord", await self._http.post(path, ChannelRecord, form))
 
     async def delete(self, channel_id: str) -> None:
         """Delete a channel with all its messages."""
@@ -66,37 +70,37 @@ class Channels:
     async def members(self, channel_id: str, page: int = 1, query: str = "") -> MemberPage:
         """List the members, 30 a page."""
         path = f"/api/v1/channels/{segment(channel_id)}/members"
-        return cast(MemberPage, await self._http.get(path, MemberPage, page=page, query=query or None))
+        return cast("MemberPage", await self._http.get(path, MemberPage, page=page, query=query or None))
 
     async def messages(self, channel_id: str, skip: int = 0, limit: int = PAGE) -> Messages:
         """List top-level messages, newest first."""
         path = f"/api/v1/channels/{segment(channel_id)}/messages"
-        return cast(Messages, await self._http.get(path, Messages, skip=skip, limit=limit))
+        return cast("Messages", await self._http.get(path, Messages, skip=skip, limit=limit))
 
     async def thread(self, channel_id: str, parent_id: str, skip: int = 0, limit: int = PAGE) -> Messages:
         """List the replies under a message, newest first; the last page holds the parent too (W-19)."""
         path = f"/api/v1/channels/{segment(channel_id)}/messages/{segment(parent_id)}/thread"
-        return cast(Messages, await self._http.get(path, Messages, skip=skip, limit=limit))
+        return cast("Messages", await self._http.get(path, Messages, skip=skip, limit=limit))
 
     async def message(self, channel_id: str, message_id: str) -> Message:
         """Fetch one message."""
         path = f"/api/v1/channels/{segment(channel_id)}/messages/{segment(message_id)}"
-        return cast(Message, await self._http.get(path, Message))
+        return cast("Message", await self._http.get(path, Message))
 
     async def pinned(self, channel_id: str, page: int = 1) -> Messages:
         """List pinned messages, 20 a page."""
         path = f"/api/v1/channels/{segment(channel_id)}/messages/pinned"
-        return cast(Messages, await self._http.get(path, Messages, page=page))
+        return cast("Messages", await self._http.get(path, Messages, page=page))
 
     async def post(self, channel_id: str, form: MessageForm) -> Message:
         """Post a message. On a server of ours the form's `temp_id` makes a repeated post harmless."""
         path = f"/api/v1/channels/{segment(channel_id)}/messages/post"
-        return cast(Message, await self._http.post(path, Message, form))
+        return cast("Message", await self._http.post(path, Message, form))
 
     async def edit(self, channel_id: str, message_id: str, form: MessageEdit) -> Message:
         """Change a message's text."""
         path = f"/api/v1/channels/{segment(channel_id)}/messages/{segment(message_id)}/update"
-        return cast(Message, await self._http.post(path, Message, form))
+        return cast("Message", await self._http.post(path, Message, form))
 
     async def remove(self, channel_id: str, message_id: str) -> None:
         """Delete a message."""
@@ -116,4 +120,4 @@ class Channels:
     async def pin(self, channel_id: str, message_id: str, pinned: bool) -> Message:
         """Pin or unpin a message."""
         path = f"/api/v1/channels/{segment(channel_id)}/messages/{segment(message_id)}/pin"
-        return cast(Message, await self._http.post(path, Message, PinForm(is_pinned=pinned)))
+        return cast("Message", await self._http.post(path, Message, PinForm(is_pinned=pinned)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..clock import Delays
+from antiphon.client.clock import Delays
+
 from .accounts import Accounts
 from .channels import Channels
 from .chats import Chats

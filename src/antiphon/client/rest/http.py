@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,13 +10,14 @@ from urllib.parse import quote
 import aiohttp
 from pydantic import TypeAdapter, ValidationError
 
+from antiphon.client.clock import Delays
+from antiphon.client.errors import BadAnswer, NotFound, SignedOut, Unreachable, failure
 from antiphon.wire import WireModel
 
-from ..clock import Delays
-from ..errors import BadAnswer, NotFound, SignedOut, Unreachable, failure
-
 MOST_BYTES = 64 * 1024 * 1024
-"""Largest answer that is read: a long chat travels as one document, but nothing legitimate is bigger than this."""
+"""Largest answer that is read: a long chat travels as one document, but nothing legitimate is bigger than
+this.
+"""
 
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 
@@ -69,7 +69,9 @@ class Http:
                 self.on_signed_out()
             raise error
         if value is _NO_JSON:
-            raise BadAnswer(f"{method} {path}: the server answered with something that is no JSON; is it an Open WebUI?")
+            raise BadAnswer(
+                f"{method} {path}: the server answered with something that is no JSON; is it an Open WebUI?"
+            )
         return checked(answer, value, f"{method} {path}")
 
     async def _exchange(
@@ -90,22 +92,28 @@ class Http:
                 allow_redirects=False,
             ) as response:
                 if 300 <= response.status < 400:
-                    raise BadAnswer(f"{self._url} redirects to another place; give the address of the server itself")
+                    raise BadAnswer(
+                        f"{self._url} redirects to another place; give the address of the server itself"
+                    )
                 return response.status, await _read(response)
         except aiohttp.ClientConnectorError as error:
             raise Unreachable(f"{self._url} cannot be reached: {error.strerror or error}") from error
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise Unreachable(f"{self._url} did not answer in time", sent=True) from error
         except aiohttp.InvalidURL as error:
             raise BadAnswer(f"{self._url} is no address of a server") from error
         except (aiohttp.ClientError, OSError) as error:
             # The connection broke after it stood: what we sent may have been carried out.
-            raise Unreachable(f"the connection to {self._url} broke: {type(error).__name__}", sent=True) from error
+            raise Unreachable(
+                f"the connection to {self._url} broke: {type(error).__name__}", sent=True
+            ) from error
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._delays.request, connect=self._delays.request_connect),
+                timeout=aiohttp.ClientTimeout(
+                    total=self._delays.request, connect=self._delays.request_connect
+                ),
                 # The token travels in a header; a cookie that the server sets must not outlive or outvote it.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 connector=aiohttp.TCPConnector(limit=16),
@@ -115,7 +123,9 @@ class Http:
 
 
 def checked(answer: Any, value: object, where: str) -> Any:
-    """Give `value` as the wire type `answer`, or raise `BadAnswer` that names the place, never the content."""
+    """Give `value` as the wire type `answer`, or raise `BadAnswer` that names the place, never the
+    content.
+    """
     adapter = _adapters.get(answer)
     if adapter is None:
         adapter = _adapters[answer] = TypeAdapter(answer)
@@ -128,7 +138,9 @@ def checked(answer: Any, value: object, where: str) -> Any:
 
 
 def segment(id_: str) -> str:
-    """Give an id as one segment of a path, whatever it holds: ids also come from addresses that a person typed."""
+    """Give an id as one segment of a path, whatever it holds: ids also come from addresses that a person
+    typed.
+    """
     if id_ in {"", ".", ".."}:
         raise NotFound(404, "there is nothing under this address")
     return quote(id_, safe="")
