@@ -24,6 +24,13 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VENDOR = Path("src/antiphon/web/static/vendor")
+PATIENCE = (
+    "--prefer-offline",
+    "--fetch-retries=2",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=5000",
+)
+"""npm's cache first; and seconds, not minutes, until a build without a network says so."""
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
@@ -88,7 +95,7 @@ def _install(root: Path, folder: Path) -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(root / name, folder / name)
     done = npm(
-        ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+        ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *PATIENCE],
         return_completed_process=True,
         cwd=folder,
         stdout=subprocess.PIPE,

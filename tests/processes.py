@@ -17,6 +17,8 @@ from typing import IO, Self
 
 START_WITHIN = 30.0
 """Seconds that a start may take on a busy machine before the test gives up on it."""
+NO_OLLAMA = "http://127.0.0.1:9"
+"""A port at which nothing answers: a test must not find the Ollama of the machine it runs on."""
 _ADDRESS = re.compile(r"http://\S+:(\d+)")
 _FOREIGN_SETTINGS = (
     "ANTIPHON_",
@@ -28,6 +30,11 @@ _FOREIGN_SETTINGS = (
     "DEFAULT_USER_ROLE",
     "WEBSOCKET_",
 )
+
+
+def inherited_environment() -> dict[str, str]:
+    """This process's environment without any setting of the product's."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(_FOREIGN_SETTINGS)}
 
 
 class AntiphonProcess:
@@ -105,9 +112,6 @@ class AntiphonProcess:
         options = ["--port", str(self.port), "--data-dir", str(self.data_dir)]
         if self.command[:1] != ("serve",):
             options.append("--no-open")
-        inherited = {
-            name: text for name, text in os.environ.items() if not name.startswith(_FOREIGN_SETTINGS)
-        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "antiphon", *self.command, *options, *self.args],
             stdin=subprocess.DEVNULL,
@@ -115,7 +119,7 @@ class AntiphonProcess:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**inherited, "OLLAMA_BASE_URL": "http://127.0.0.1:9", **self.env},
+            env={**inherited_environment(), "OLLAMA_BASE_URL": NO_OLLAMA, **self.env},
             start_new_session=True,
         )
         assert self._process.stdout is not None
