@@ -103,11 +103,12 @@ def _install(root: Path, folder: Path) -> None:
         text=True,
     )
     if done.returncode != 0:
+        reason = "\n".join(done.stdout.splitlines()[:5])
         raise SystemExit(
+            f"npm said:\n{reason}\n\n"
             "The page's browser files (htmx) could not be fetched from npm, and they are not here yet.\n"
             "Connect this machine to the npm registry that its npm is set up for and build again, or copy "
-            f"{', '.join(Path(name).name for name in pinned(root))} of the pinned version into {VENDOR}.\n"
-            f"npm said:\n{done.stdout}"
+            f"{', '.join(Path(name).name for name in pinned(root))} of the pinned version into {VENDOR}."
         )
 
 
