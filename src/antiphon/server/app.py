@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
+import asyncio
 import logging
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from antiphon.server import errors
 from antiphon.server.about import rest as about
-from antiphon.server.about.build import our_version
+from antiphon.server.about.build import build_id, our_version
 from antiphon.server.accounts import auths, users
 from antiphon.server.accounts.presence import Presence
 from antiphon.server.body_limit import BodyLimit
@@ -18,10 +18,13 @@ from antiphon.server.channels import members_rest, messages_rest
 from antiphon.server.channels import rest as channels_rest
 from antiphon.server.channels.directory import Directory
 from antiphon.server.channels.socket import ChannelSocket
+from antiphon.server.chats import rest as chats
 from antiphon.server.data_folder import open_folder, secret_of
 from antiphon.server.live.live import ANONYMOUS_SECONDS, PATH, Live
 from antiphon.server.permissions import DEFAULT, KEY, may_use_channels
 from antiphon.server.providers import Providers
+from antiphon.server.runs import Runs
+from antiphon.server.runs import rest as runs
 from antiphon.server.security.passwords import Passwords
 from antiphon.server.security.principals import Principals
 from antiphon.server.security.tokens import Tokens
@@ -59,6 +62,7 @@ class ServerApp:
         if self._started:
             return
         self._started = True
+        await asyncio.to_thread(build_id)
         await self.state.database.migrate()
         await self.state.config.start()
         await self.state.principals.start()
@@ -103,14 +107,10 @@ def create_app(settings: ServerSettings, *, anonymous_seconds: float = ANONYMOUS
         channels_rest.router,
         members_rest.router,
         messages_rest.router,
+        chats.router,
+        runs.router,
     ):
         api.include_router(router)
-    for name in ("antiphon.server.chats.rest", "antiphon.server.runs.rest"):
-        try:
-            landed: APIRouter = importlib.import_module(name).router
-        except ModuleNotFoundError:
-            continue
-        api.include_router(landed)
     return ServerApp(state, api)
 
 
@@ -141,14 +141,6 @@ def _state(settings: ServerSettings, anonymous_seconds: float) -> ServerState:
     )
     ChannelSocket(state)
     state.providers = Providers(state)
-    try:
-        state.runs = importlib.import_module("antiphon.server.runs").Runs(state)
-    except (ModuleNotFoundError, AttributeError):
-        state.runs = _NoRuns()
+    state.runs = Runs(state)
     return state
 
-
-class _NoRuns:
-    async def start(self) -> None: ...
-
-    async def drain(self) -> None: ...

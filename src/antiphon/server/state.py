@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     # These look the state up at run time; importing them here would go round in a circle.
     from antiphon.server.accounts.presence import Presence
     from antiphon.server.channels.directory import Directory
+    from antiphon.server.providers import Providers
+    from antiphon.server.runs import Runs
 
 
 @dataclass(slots=True)
@@ -32,8 +34,8 @@ class ServerState:
     config: StoredConfig
     presence: Presence
     channels: Directory
-    providers: Any = None
-    runs: Any = None
+    providers: Providers = field(init=False)
+    runs: Runs = field(init=False)
 
 
 async def state_of(request: Request) -> ServerState:

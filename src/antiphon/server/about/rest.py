@@ -16,13 +16,13 @@ from antiphon.wire.config import Health, ServerConfig, Version
 router = APIRouter(tags=["about"])
 
 
-@router.get("/health", response_model=Health)
+@router.get("/health", response_model=Health, response_model_exclude_unset=True)
 async def health() -> dict[str, Any]:
     """Whether the server is up."""
     return {"status": True}
 
 
-@router.get("/api/version", response_model=Version)
+@router.get("/api/version", response_model=Version, response_model_exclude_unset=True)
 async def version() -> dict[str, Any]:
     """The protocol's release, our build, our version."""
     return {"version": PROTOCOL, "deployment_id": build_id(), "antiphon": our_version()}

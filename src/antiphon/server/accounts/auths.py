@@ -51,7 +51,7 @@ _ADMIN_CONFIG: dict[str, Any] = {
 }
 
 
-@router.post("/signup", response_model=SessionUser)
+@router.post("/signup", response_model=SessionUser, response_model_exclude_unset=True)
 async def sign_up(form: SignUpForm, response: Response, state: State) -> dict[str, Any]:
     """Make an account and sign in. The first account is the administrator, and finds a channel `general`."""
     email, name = normal_email(form.email), normal_name(form.name)
@@ -75,7 +75,7 @@ async def sign_up(form: SignUpForm, response: Response, state: State) -> dict[st
     return signed_in(state, person, state.principals.tokens.issue(person.id), response)
 
 
-@router.post("/signin", response_model=SessionUser)
+@router.post("/signin", response_model=SessionUser, response_model_exclude_unset=True)
 async def sign_in(form: SignInForm, response: Response, state: State) -> dict[str, Any]:
     """Sign in. Takes as long and says the same whether the address is unknown or the password wrong."""
     row = await find_by_email(state.database, form.email.strip().lower())
@@ -88,7 +88,7 @@ async def sign_in(form: SignInForm, response: Response, state: State) -> dict[st
     return signed_in(state, person, state.principals.tokens.issue(person.id), response)
 
 
-@router.get("/", response_model=SessionUser)
+@router.get("/", response_model=SessionUser, response_model_exclude_unset=True)
 async def session_user(
     response: Response,
     found: SignedIn,
@@ -142,7 +142,7 @@ async def update_password(
     return True
 
 
-@router.post("/add", response_model=SessionUser)
+@router.post("/add", response_model=SessionUser, response_model_exclude_unset=True)
 async def add(form: SignUpForm, state: State, _admin: Admin) -> dict[str, Any]:
     """Make an account for somebody else; the body may name a `role`. Answers with a token for them."""
     role = (form.model_extra or {}).get("role") or "user"

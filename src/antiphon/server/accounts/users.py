@@ -63,7 +63,7 @@ async def search(state: State, _user: User, query: str = "", page: int = 1) -> d
     return await _people(state, query, page, pending=False)
 
 
-@router.get("/user/settings", response_model=UserSettings | None)
+@router.get("/user/settings", response_model=UserSettings | None, response_model_exclude_unset=True)
 async def settings(state: State, user: User) -> dict[str, Any] | None:
     """One's own settings, or null."""
     async with state.database.read() as connection:
@@ -72,7 +72,7 @@ async def settings(state: State, user: User) -> dict[str, Any] | None:
     return stored
 
 
-@router.post("/user/settings/update", response_model=UserSettings)
+@router.post("/user/settings/update", response_model=UserSettings, response_model_exclude_unset=True)
 async def update_settings(form: UserSettings, state: State, user: User) -> dict[str, Any]:
     """Store one's settings: the keys of the body replace those that are stored."""
     if len(form.model_dump_json()) > _MAX_SETTINGS:
@@ -164,7 +164,7 @@ async def update_account(
     return entry(state, row)
 
 
-@router.get("/{user_id}/active", response_model=UserActive)
+@router.get("/{user_id}/active", response_model=UserActive, response_model_exclude_unset=True)
 async def active(user_id: str, state: State, _user: User) -> dict[str, Any]:
     """Whether somebody is there."""
     async with state.database.read() as connection:

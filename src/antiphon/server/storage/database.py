@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, event
+from sqlalchemy import Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
@@ -81,24 +80,42 @@ class Database:
         """Bring the schema to the newest revision; costs one query when it is there already."""
         async with self.engine.connect() as connection:
             stored = await connection.run_sync(_stored_revision)
-        if stored == newest_revision():
+        if stored == await asyncio.to_thread(newest_revision):
             return
-        # Alembic takes a good part of a start's time to import, and most starts have nothing to migrate.
-        from antiphon.server.storage.migrations.upgrade import upgrade  # noqa: PLC0415 - as just said
-
-        async with self.write() as connection:
-            await connection.run_sync(upgrade)
+        # Alembic reads files and takes a good part of a start's time to import, and most starts have nothing
+        # to migrate: so only now, and in a thread.
+        async with self._writing:
+            await asyncio.to_thread(_migrate, self.url)
 
     async def close(self) -> None:
         """Give back every connection and its thread."""
         await self.engine.dispose()
 
 
-def prepare_folder(url: str) -> None:
-    """Make the folder of an SQLite file."""
+def _migrate(url: str) -> None:
+    """Migrate in a thread of its own, where Alembic may wait for files."""
+    from antiphon.server.storage.migrations.upgrade import upgrade  # noqa: PLC0415 - see `Database.migrate`
+
     parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed.set(drivername="sqlite"), execution_options={"antiphon_writes": True})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        with engine.begin() as connection:
+            upgrade(connection)
+        engine.dispose()
+        return
+
+    async def migrate() -> None:
+        # asyncpg is the one driver for PostgreSQL that we need, and it only awaits.
+        database = Database(url)
+        try:
+            async with database.write() as connection:
+                await connection.run_sync(upgrade)
+        finally:
+            await database.close()
+
+    asyncio.run(migrate())
 
 
 def _stored_revision(connection: Connection) -> str | None:
