@@ -132,6 +132,7 @@ class PageLoad:
                 "heap": await browsers.heap_mib(context, page),
             }
         except PlaywrightError as error:
-            raise BenchError(f"{address} did not become usable: {error.message.splitlines()[0]}") from None
+            first = error.message.splitlines()[0]
+            raise BenchError(f"{address} did not become usable: {first} (the tab is at {page.url})") from None
         finally:
             await page.close()

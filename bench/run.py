@@ -26,7 +26,8 @@ from bench.streaming import Streaming
 from bench.swarm import Swarm
 from bench.target import Kind, Launch, attach, require_loopback, started
 
-SCENARIOS: tuple[type[Scenario], ...] = (Start, MemoryUse, PageLoad, FanOut, OpenPages, Streaming)
+# What leaves pages open comes last: their clients go on listening in the server's process.
+SCENARIOS: tuple[type[Scenario], ...] = (Start, MemoryUse, FanOut, Streaming, PageLoad, OpenPages)
 NAMES = tuple(scenario.name for scenario in SCENARIOS)
 
 
