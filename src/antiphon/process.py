@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -70,6 +71,8 @@ async def _serve(
 ) -> int:
     try:
         await application.start()
+        gc.freeze()  # what is loaded now stays: never look at it again
+        gc.enable()
         told = stop.attach(asyncio.get_running_loop())
         server = _Server(
             uvicorn.Config(
