@@ -11,6 +11,7 @@ from antiphon.client import Client
 from antiphon.client.errors import AntiphonError, RequestFailed, Unreachable
 
 from . import views
+from .answers import form_of
 from .pages import redirect
 from .security import path_of_ours
 from .sessions import COOKIE
@@ -57,9 +58,9 @@ class Accounts:
 
     async def sign_in(self, request: Request) -> Response:
         """Trade an address and a password for a session."""
-        form = await request.form()
-        email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
-        target = path_of_ours(str(form.get("next", "")))
+        form = await form_of(request)
+        email, password = form.get("email", "").strip(), form.get("password", "")
+        target = path_of_ours(form.get("next", ""))
         if not email or not password:
             return await self._show(
                 request, target=target, email=email, error="Give your address and your password."
@@ -70,10 +71,10 @@ class Accounts:
 
     async def sign_up(self, request: Request) -> Response:
         """Make an account and a session for it."""
-        form = await request.form()
-        name, email = str(form.get("name", "")).strip(), str(form.get("email", "")).strip()
-        password = str(form.get("password", ""))
-        target = path_of_ours(str(form.get("next", "")))
+        form = await form_of(request)
+        name, email = form.get("name", "").strip(), form.get("email", "").strip()
+        password = form.get("password", "")
+        target = path_of_ours(form.get("next", ""))
         if not name or not email or not password:
             return await self._show(
                 request, signing_up=True, target=target, email=email, name=name,
@@ -110,8 +111,15 @@ class Accounts:
             )
         self._config_at = -CONFIG_FOR
         user, token = client.user.value, client.token
-        assert user is not None
-        assert token is not None
+        if user is None or token is None:
+            await client.close()
+            return await self._show(
+                request,
+                signing_up=signing_up,
+                target=target,
+                email=email,
+                error="The server gave no session.",
+            )
         value, session = await self._sessions.start(
             token=token, user_id=user.id, name=user.name, email=user.email, role=user.role
         )

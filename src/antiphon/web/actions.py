@@ -146,7 +146,7 @@ class Actions:
         return _done()
 
     async def presence(self, person: Person, fields: Fields) -> Response:
-        """Take a sign of life of a tab, and whether somebody looks at it; the newest row on screen is read."""
+        """Take a sign of life of a tab, and whether somebody looks at it: what is on screen is read."""
         stream_id = fields.text("stream", default="")
         stream = next((one for one in person.streams if one.id == stream_id), None)
         if stream is None:

@@ -1,9 +1,10 @@
-"""What a browser asks for by script, and how it is answered when something is wrong: JSON with `detail`, always."""
+"""What a browser asks for by script, and the answers when something is wrong: JSON with `detail`, always."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
 from starlette.responses import JSONResponse
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 MOST_BYTES: Final = 4 * 1024 * 1024
-"""The largest body that is read: a message that the server will refuse is still refused by the server's own words."""
+"""The largest body that is read: a message that the server refuses is refused in the server's own words."""
 
 AWAY: Final = "The server cannot be reached right now. What you wrote is kept; it is tried again by itself."
 
@@ -43,6 +44,14 @@ async def body_of(request: Request) -> bytes:
         if len(body) > MOST_BYTES:
             raise BadRequest("This is too long to be sent. Shorten it, or send it in parts.", 413)
     return bytes(body)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Read the fields of a plain form (urlencoded). Raises `BadRequest` if it is too long or unreadable."""
+    try:
+        return dict(parse_qsl((await body_of(request)).decode(), keep_blank_values=True, max_num_fields=100))
+    except ValueError:
+        raise BadRequest("The form could not be read.", 400) from None
 
 
 class Fields:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -16,7 +16,7 @@ from antiphon.client.errors import AntiphonError
 
 from .accounts import Accounts
 from .actions import Actions
-from .answers import BadRequest, Fields, answer_to, failed
+from .answers import BadRequest, Fields, failed, form_of
 from .assets import Assets
 from .pages import Pages, redirect
 from .people import People
@@ -27,7 +27,7 @@ from .stream import RESTART
 from .streaming import Streaming
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import Receive, Scope, Send
 
@@ -38,11 +38,62 @@ if TYPE_CHECKING:
 
 
 class PageApp:
-    """The page. Besides being an ASGI application it can be drained: its streams are told and its clients closed."""
+    """The page. Besides being an ASGI application it can be drained: streams are told, clients are closed.
 
-    def __init__(self, settings: PageSettings, assets: Assets | None = None) -> None:
+    `start` reads the files and the sessions, off the event loop; the lifespan calls it, and `stop`.
+    """
+
+    def __init__(self, settings: PageSettings) -> None:
         self.settings = settings
-        self.assets = assets or Assets.load()
+        self._site: Site | None = None
+
+    @property
+    def site(self) -> Site:
+        """The parts of the running page."""
+        if self._site is None:
+            raise RuntimeError("the page was not started: it needs its lifespan")
+        return self._site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self.site.app(scope, receive, send)
+        else:  # the page speaks no WebSocket
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def start(self) -> None:
+        """Read the files and the sessions."""
+        self._site = await asyncio.to_thread(Site, self.settings)
+
+    async def drain(self) -> None:
+        """Tell every stream that the page restarts, and close all clients, within `drain_within` seconds."""
+        if self._site is not None:
+            await self._site.drain()
+
+    async def stop(self) -> None:
+        """Drain, and close the sessions."""
+        if self._site is not None:
+            await self._site.drain()
+            await asyncio.to_thread(self._site.sessions.close)
+            self._site = None
+
+
+class Site:
+    """The parts of a running page."""
+
+    def __init__(self, settings: PageSettings) -> None:
+        self.settings = settings
+        self.assets = Assets.load()
         self.sessions = Sessions(settings.data_dir / "page.sqlite3", lifetime=settings.session_days * 86_400)
         self.people = People(settings, self.sessions)
         self.pages = Pages(settings, self.assets)
@@ -50,54 +101,36 @@ class PageApp:
         self.actions = Actions(settings)
         self.providers = Providers(settings, self.pages)
         self.streaming = Streaming(settings, self.people, self.accounts.session_of, self.assets.digest)
-        self._app = SecurityHeaders(self._starlette())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        await self._app(scope, receive, send)
+        self.app = SecurityHeaders(self._starlette())
 
     async def drain(self) -> None:
         """Tell every stream that the page restarts, and close all clients, within `drain_within` seconds."""
         self.streaming.draining = True
-        try:
+        with suppress(TimeoutError):  # a client that cannot say goodbye in time is cut with the process
             async with asyncio.timeout(self.settings.drain_within):
                 await self.actions.close()
                 await self.people.close(RESTART)
-        except TimeoutError:
-            pass  # a client that cannot say goodbye in time is cut with the process
 
     def _starlette(self) -> Starlette:
-        @asynccontextmanager
-        async def lifespan(_: Starlette) -> AsyncIterator[None]:
-            yield
-            await self.drain()
-            self.sessions.close()
-
+        view, own = self._view, self._own
+        post = ["POST"]
         return Starlette(
             routes=[
-                Route("/", self._view(self.pages.home)),
-                Route("/channels/{id}", self._view(self.pages.channel)),
-                Route("/c/{id}", self._view(self.pages.chat)),
-                Route("/settings/providers", self._view(self.providers.page)),
+                Route("/", view(self.pages.home)),
+                Route("/channels/{id}", view(self.pages.channel)),
+                Route("/c/{id}", view(self.pages.chat)),
+                Route("/settings/providers", view(self.providers.page)),
                 Route("/auth", self.accounts.page),
                 Route("/page/stream", self.streaming, methods=["GET"]),
-                Route("/page/sign-in", self._own(self.accounts.sign_in), methods=["POST"]),
-                Route("/page/sign-up", self._own(self.accounts.sign_up), methods=["POST"]),
-                Route("/page/sign-out", self._own(self.accounts.sign_out), methods=["POST"]),
-                Route("/page/theme", self._own(self._theme), methods=["POST"]),
-                Route("/page/people/{id}", self._view(self._direct)),
-                Route("/page/providers/add", self._own(self._view(self.providers.add)), methods=["POST"]),
-                Route(
-                    "/page/providers/{index:int}/verify",
-                    self._own(self._view(self.providers.verify)),
-                    methods=["POST"],
-                ),
-                Route(
-                    "/page/providers/{index:int}/remove",
-                    self._own(self._view(self.providers.remove)),
-                    methods=["POST"],
-                ),
-                Route("/page/{action}", self._own(self._action), methods=["POST"]),
+                Route("/page/sign-in", own(self.accounts.sign_in), methods=post),
+                Route("/page/sign-up", own(self.accounts.sign_up), methods=post),
+                Route("/page/sign-out", own(self.accounts.sign_out), methods=post),
+                Route("/page/theme", own(self._theme), methods=post),
+                Route("/page/people/{id}", view(self._direct)),
+                Route("/page/providers/add", own(view(self.providers.add)), methods=post),
+                Route("/page/providers/{index:int}/verify", own(view(self.providers.verify)), methods=post),
+                Route("/page/providers/{index:int}/remove", own(view(self.providers.remove)), methods=post),
+                Route("/page/{action}", own(self._action), methods=post),
                 Route("/favicon.ico", self._favicon),
                 Mount("/static", app=self._static),
             ],
@@ -106,7 +139,6 @@ class PageApp:
                 BadRequest: self._bad_request,
                 500: self._broken,
             },
-            lifespan=lifespan,
         )
 
     # Who asks
@@ -161,7 +193,7 @@ class PageApp:
 
     async def _theme(self, request: Request) -> Response:
         """Keep the choice of colours; for browsers without script."""
-        theme = str((await request.form()).get("theme", ""))
+        theme = (await form_of(request)).get("theme", "")
         answer = RedirectResponse("/", status_code=303)
         if theme in {"light", "dark", "system"}:
             answer.set_cookie("theme", theme, max_age=31_536_000, samesite="lax")
@@ -176,18 +208,18 @@ class PageApp:
     # What goes wrong
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
         if request.method != "GET" or request.url.path.startswith("/page/"):
             return failed(error.detail, error.status_code)
         return self.pages.nothing(request, await self._person(request), error.status_code)
 
     async def _bad_request(self, _: Request, error: Exception) -> Response:
-        assert isinstance(error, BadRequest)
+        assert isinstance(error, BadRequest)  # noqa: S101 - registered for these alone
         return failed(error.detail, error.status)
 
     async def _broken(self, request: Request, _: Exception) -> Response:
         if request.method != "GET":
-            return failed(*reversed(answer_to(AntiphonError("the page failed"))))
+            return failed("Something broke on this page. It is not your fault; try again.", 500)
         return self.pages.nothing(request, None, 500)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-import brotli
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
+
+from . import compression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +68,8 @@ class Asset:
         return cls(
             media_type=_TYPES[suffix],
             plain=content,
-            brotli=brotli.compress(content, quality=11, mode=brotli.MODE_TEXT) if squeeze else None,
-            gzip=gzip.compress(content, 9, mtime=0) if squeeze else None,
+            brotli=compression.brotli(content, quality=11) if squeeze else None,
+            gzip=compression.gzip(content) if squeeze else None,
         )
 
     def chosen(self, accept_encoding: str) -> tuple[bytes, str | None]:
@@ -85,8 +85,8 @@ class Asset:
 class Assets:
     """The folder of static files, loaded whole; also the ASGI app that serves them.
 
-    All addresses share one digest of the whole folder, so that a module's relative ``import`` stays valid and a
-    new build never mixes with an old one.
+    All addresses share one digest of the whole folder, so that a module's relative ``import`` stays valid and
+    a new build never mixes with an old one.
     """
 
     def __init__(self, files: Mapping[str, Asset], digest: str) -> None:

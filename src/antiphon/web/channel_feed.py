@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from antiphon.client.errors import NotFound
 from antiphon.client.timeline import Inserted, Removed, Replaced, Reset
 
 from . import views
@@ -65,6 +66,12 @@ class ChannelFeed(Feed):
     @property
     def detail(self) -> ChannelDetail | None:
         """The channel as known now."""
+        return self._detail
+
+    def known_detail(self) -> ChannelDetail:
+        """The channel as known now. Raises `NotFound` if it is gone."""
+        if self._detail is None:
+            raise NotFound(404, "This channel is gone.")
         return self._detail
 
     @property

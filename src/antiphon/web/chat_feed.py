@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import htpy as h
@@ -169,7 +170,7 @@ def _grown(held: _Growing, text: str) -> _Growing:
     """Move on past the blocks of `text` that are finished: all but its last one."""
     parts = markdown.blocks(text[held.offset :])
     offset, finished = held.offset, held.finished
-    for part, following in zip(parts, parts[1:], strict=False):
+    for part, following in pairwise(parts):
         end = text.find(part, offset)
         start = text.find(following, end + len(part)) if end >= 0 else -1
         if start < 0:  # the splitter changed the text: begin again from here next time

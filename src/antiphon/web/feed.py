@@ -1,4 +1,4 @@
-"""What all feeds have in common: a feed turns one thing a person watches into patches, once for all their tabs."""
+"""What all feeds have in common: one thing that a person watches becomes patches, once for all tabs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Feed(ABC):
     """Changes are gathered, rendered once, and offered as the same bytes to every stream.
 
-    `version` names the state that was rendered last; a tab that has it needs nothing. A feed without streams ends
-    itself after `linger` seconds and then calls `ended`.
+    `version` names the state that was rendered last; a tab that has it needs nothing. A feed without streams
+    ends itself after `linger` seconds and then calls `ended`.
     """
 
     def __init__(self, *, linger: float, ended: Callable[[], None], frame: float = 0.0) -> None:

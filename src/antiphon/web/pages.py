@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import brotli
 import htpy as h
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -14,11 +13,13 @@ from antiphon.client.errors import AntiphonError
 from antiphon.client.timeline import Row
 from antiphon.wire import ChatMessage, Message, UserName
 
-from . import views
+from . import compression, views
 from .answers import answer_to
 from .assets import HTMX_CONFIG
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
     from antiphon.wire import ModelInfo
@@ -61,12 +62,11 @@ class Pages:
             return self.waiting(request, person)
         try:
             feed = await person.channel(id_)
+            detail = feed.known_detail()
         except AntiphonError as error:
             return self.failed(request, person, error, "This channel is gone, or you may not see it.")
         feed.flush_now()
         feed.mark_unread()
-        detail = feed.detail
-        assert detail is not None
         newest = feed.newest()
         main = views.channel_main(
             detail,
@@ -186,21 +186,21 @@ class Pages:
         body = str(document).encode()
         headers = {"cache-control": "no-store", "vary": "accept-encoding, cookie"}
         if len(body) > COMPRESS_ABOVE and "br" in request.headers.get("accept-encoding", ""):
-            body = brotli.compress(body, quality=4, mode=brotli.MODE_TEXT)
+            body = compression.brotli(body, quality=4)
             headers["content-encoding"] = "br"
         return HTMLResponse(body, status_code=status, headers=headers)
 
 
 def redirect(request: Request, path: str) -> Response:
-    """Send the browser to another page of ours; htmx is told in its own way, because it would swap the answer."""
+    """Send the browser to another page of ours; htmx is told in its own way: it would swap the answer."""
     if "hx-request" in request.headers:
         return Response(headers={"hx-redirect": path})
     return RedirectResponse(path, status_code=303)
 
 
-def _selected(person: Person, models: list[ModelInfo] | tuple[ModelInfo, ...] | object) -> str | None:
+def _selected(person: Person, models: Sequence[ModelInfo]) -> str | None:
     """The model that a new chat begins with: the last one asked, the server's choice, or the first."""
-    ids = [model.id for model in models]  # type: ignore[attr-defined]  # a sequence of models
+    ids = [model.id for model in models]
     config = person.client.config.value
     wanted = [person.model, *((config.default_models or "").split(",") if config else [])]
     return next((id_ for id_ in wanted if id_ in ids), ids[0] if ids else None)

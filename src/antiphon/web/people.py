@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from antiphon.client import Client
 from antiphon.client.errors import AntiphonError
@@ -20,7 +20,7 @@ from .sidebar_feed import SidebarFeed
 from .stream import SIGNED_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from antiphon.client.link import Link
     from antiphon.wire import ModelInfo, UserEntry
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 MODELS_FOR: Final = 30.0
 """Seconds that a list of models is good for."""
 
-PEOPLE_EVERY: Final = 60.0
+PEOPLE_EVERY: Final = 20.0
 """Seconds between two looks at who is there: no event announces a new account."""
 
 
@@ -79,7 +79,7 @@ class Person:
         await self._joined.wait()
 
     async def ready(self) -> bool:
-        """Wait, for as long as a first paint may take, until there is something to show; tell whether there is."""
+        """Wait, as long as a first paint may take, for something to show; tell whether there is any."""
         if not self._seen:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.first_paint_within):
@@ -134,15 +134,11 @@ class Person:
 
     async def channel(self, id_: str) -> ChannelFeed:
         """Follow a channel. Raises the client's errors if it cannot be opened."""
-        feed = await self._feed(("channel", id_), lambda: self._open_channel(id_))
-        assert isinstance(feed, ChannelFeed)
-        return feed
+        return cast("ChannelFeed", await self._feed(("channel", id_), lambda: self._open_channel(id_)))
 
     async def chat(self, id_: str) -> ChatFeed:
         """Follow a chat. Raises the client's errors if it cannot be opened."""
-        feed = await self._feed(("chat", id_), lambda: self._open_chat(id_))
-        assert isinstance(feed, ChatFeed)
-        return feed
+        return cast("ChatFeed", await self._feed(("chat", id_), lambda: self._open_chat(id_)))
 
     async def _feed(self, key: tuple[str, str], open_: Callable[[], Coroutine[None, None, Feed]]) -> Feed:
         held = self._feeds.get(key)
@@ -248,7 +244,7 @@ class People:
     def __len__(self) -> int:
         return len(self._persons)
 
-    def __iter__(self) -> object:
+    def __iter__(self) -> Iterator[Person]:
         return iter(tuple(self._persons.values()))
 
     @property

@@ -9,7 +9,7 @@ from antiphon.client.errors import AntiphonError, RequestFailed
 from antiphon.wire import ConnectionForm, OpenAIConfig
 
 from . import views
-from .answers import answer_to
+from .answers import answer_to, form_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Providers:
-    """Reads and writes the server's list of OpenAI-compatible providers; keys pass through and are never shown."""
+    """Reads and writes the server's list of OpenAI-compatible providers; keys pass through, never shown."""
 
     def __init__(self, settings: PageSettings, pages: Pages) -> None:
         self._settings = settings
@@ -35,10 +35,10 @@ class Providers:
 
     async def add(self, request: Request, person: Person) -> Response:
         """Add a provider and ask it for its models at once."""
-        form = await request.form()
-        address = str(form.get("address", "")).strip().rstrip("/")
-        key = str(form.get("key", "")).strip()
-        prefix = str(form.get("prefix", "")).strip()
+        form = await form_of(request)
+        address = form.get("address", "").strip().rstrip("/")
+        key = form.get("key", "").strip()
+        prefix = form.get("prefix", "").strip()
         problem = _problem(address)
         if problem:
             return await self._show(request, person, error=problem, address=address, prefix=prefix)
@@ -92,7 +92,7 @@ class Providers:
     async def remove(self, request: Request, person: Person) -> Response:
         """Take a provider out of the list, if it still stands where the administrator saw it."""
         index = int(request.path_params["index"])
-        address = str((await request.form()).get("address", ""))
+        address = (await form_of(request)).get("address", "")
         rest = person.client.rest.providers
         try:
             config = await rest.openai()

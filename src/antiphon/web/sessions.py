@@ -1,7 +1,6 @@
 """Who is signed in: an opaque cookie in the browser, the server's token only here (W-83).
 
-The store is one SQLite file of mode 600. The cookie's value is kept hashed, so that the file alone does not make
-anybody a person of the page.
+The store is one SQLite file of mode 600. The cookie's value is kept hashed: the file alone signs nobody in.
 """
 
 from __future__ import annotations
@@ -77,7 +76,8 @@ class Sessions:
         session = Session(_hashed(value), token, user_id, name, email, role)
         seen = self._now()
         await self._write(
-            "INSERT INTO sessions (key, token, user_id, name, email, role, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sessions (key, token, user_id, name, email, role, seen_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (session.key, token, user_id, name, email, role, int(seen)),
         )
         self._held[session.key] = (session, seen)

@@ -28,10 +28,10 @@ class PageSettings:
     """A stream says that it is alive this often, so that the browser's 25 s of silence mean a lost link."""
 
     stream_lost_after: float = 25.0
-    """A stream whose browser has acknowledged nothing for this long gives up its subscriptions: below 30 s in all."""
+    """A stream whose browser acknowledges nothing for this long gives up its subscriptions; below 30 s."""
 
     feed_linger: float = 30.0
-    """A conversation that no stream shows is followed this long: from the page's first paint to its stream."""
+    """A conversation that no stream shows is followed this long: from the first paint to the stream."""
 
     page_rows: int = 50
     """How many messages the first screen of a channel holds, and each step to earlier ones."""

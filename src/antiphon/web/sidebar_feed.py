@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SidebarFeed(Feed):
-    """What every tab of a person shows around its conversation. Which entry is on screen each tab knows itself."""
+    """What every tab of a person shows around its conversation; each knows itself which entry is on screen."""
 
     def __init__(
         self,

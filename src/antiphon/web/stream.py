@@ -1,6 +1,4 @@
-"""The stream of one tab: what changes goes out at once, and a tab that lags gets everything again instead of all
-that it missed.
-"""
+"""The stream of one tab: changes go out at once; a tab that lags gets everything anew, not all it missed."""
 
 from __future__ import annotations
 

@@ -92,6 +92,7 @@ class Streaming:
         if kind in {"channel", "chat"} and id_:
             stream.oldest = query.get("oldest", "")
             stream.window = person.client.open_window()
+            stream.window.focus(query.get("focused") == "1")
             if kind == "channel":
                 stream.window.show_channel(id_)
             else:
