@@ -122,7 +122,7 @@ class CatchUp:
 
     async def fetch_channels(self) -> None:
         """Fetch the channel list; channels that it shows for the first time are joined."""
-        asked_at = self._context.arrivals.last
+        asked_at = self._context.arrivals.next()
         try:
             entries = await self._context.rest.channels.list()
         except (Refused, SignedOut, NotFound) as error:

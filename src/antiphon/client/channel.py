@@ -6,18 +6,13 @@ from antiphon.wire import ChannelDetail, Message, MessageEdit
 
 from .context import Context
 from .outbox import Outbox, Sending
+from .paging import Paging
 from .reading import Reading
 from .rest.channels import PAGE
 from .store import Store
 from .tasks import together
 from .timeline import Timeline
 from .typing import OwnTyping
-
-OVERLAP = 2
-"""Rows by which an earlier page overlaps what is held: paging goes by count, and counts shift (W-18)."""
-MOST_PAGES = 4
-"""Pages fetched when catching up; what was scrolled back to beyond them is dropped and fetched when wanted.
-"""
 
 
 class Channel:
@@ -27,6 +22,12 @@ class Channel:
         self.id = id_
         self.detail: Store[ChannelDetail | None] = Store(None)
         self.timeline = Timeline()
+        self._paging = Paging(
+            self.timeline,
+            context.arrivals,
+            lambda skip, limit: context.rest.channels.messages(id_, skip, limit),
+            PAGE,
+        )
         self._context = context
         self._outbox = outbox
         self._reading = reading
@@ -41,7 +42,7 @@ class Channel:
 
     async def refresh(self) -> None:
         """Fetch the detail and every page that is held, again."""
-        await together(self.refresh_detail(), self._refresh_timeline())
+        await together(self.refresh_detail(), self._paging.refresh())
 
     async def refresh_detail(self) -> None:
         """Fetch the detail; an answer that a later request has overtaken is dropped (W-15)."""
@@ -53,49 +54,12 @@ class Channel:
 
     async def load_earlier(self, limit: int = PAGE) -> bool:
         """Fetch an earlier page; give whether there are still earlier messages."""
-        timeline = self.timeline
-        if not timeline.loaded:
-            await self._refresh_timeline()
-            return timeline.has_earlier
-        skip = timeline.confirmed() - OVERLAP
-        size = max(min(limit + OVERLAP, PAGE), 2 * OVERLAP)
-        while timeline.has_earlier:
-            # A page that does not touch what is held shows that rows went meanwhile: ask for a nearer one.
-            if skip <= 0:
-                await self._refresh_timeline()
-                break
-            if await self._fetch(skip, size):
-                break
-            skip -= size // 2
-        return timeline.has_earlier
-
-    async def _refresh_timeline(self) -> None:
-        timeline = self.timeline
-        await self._fetch(0, PAGE)
-        fetched = PAGE
-        for _ in range(MOST_PAGES - 1):
-            if not timeline.has_earlier_than_fetched(fetched):
-                return
-            if not await self._fetch(fetched - OVERLAP, PAGE):
-                break
-            fetched += PAGE - OVERLAP
-        timeline.keep_newest(fetched)
-
-    async def _fetch(self, skip: int, limit: int) -> bool:
-        """Fetch a page and merge it; False when it does not touch what is held."""
-        timeline, context = self.timeline, self._context
-        asked_at = context.arrivals.last
-        timeline.page_requested()
-        try:
-            page = await context.rest.channels.messages(self.id, skip=skip, limit=limit)
-            return timeline.merge_page(page, asked_at=asked_at, newest=skip == 0, complete=len(page) < limit)
-        finally:
-            timeline.page_answered()
+        return await self._paging.load_earlier(limit)
 
     def forget(self) -> None:
         """Drop what was fetched, as stale; messages that are being sent stay."""
         self._generation += 1
-        self.timeline.forget()
+        self._paging.forget()
 
     def gone(self) -> None:
         """The channel, or our access to it, is gone."""

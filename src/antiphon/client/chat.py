@@ -79,7 +79,7 @@ class Chat:
         """Fetch the chat again; events that come meanwhile are kept and applied to what comes (W-16)."""
         self._generation += 1
         mine = self._generation
-        asked_at = self._context.arrivals.last
+        asked_at = self._context.arrivals.next()
         self._requests += 1
         try:
             row = await self._context.rest.chats.get(self.id)

@@ -14,16 +14,17 @@ The cost of an event does not grow with the history (W-62): one binary search an
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from antiphon.wire import Message
 
 from .message_merge import merged, plain
+from .rows import Change, Inserted, Removed, Replaced, Reset, Row
 from .store import Listeners, Unsubscribe
 
-RowState = Literal["confirmed", "pending", "failed"]
+__all__ = ["Change", "Inserted", "Removed", "Replaced", "Reset", "Row", "Timeline"]
 
 REMEMBERED_DELETIONS = 10_000
 """Ids of deleted messages that are kept in mind; an answer that was under way can only bring back a recent
@@ -31,48 +32,6 @@ one.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A message as shown. `key` is stable for the row's life: the `temp_id` if it was sent here, else the
-    message's id.
-    """
-
-    key: str
-    message: Message
-    state: RowState = "confirmed"
-    error: str | None = None
-    temp_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Inserted:
-    """A row appeared before the row with the key `before`; None means at the end."""
-
-    row: Row
-    before: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """A row has new content in the same place."""
-
-    key: str
-    row: Row
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """A row is gone."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """Everything may be different: read `rows()` again."""
-
-
-Change = Inserted | Replaced | Removed | Reset
 _Place = tuple[int, str]
 
 
@@ -213,10 +172,6 @@ class Timeline:
         if first_load:
             self._changed(Reset())
         return True
-
-    def has_earlier_than_fetched(self, count: int) -> bool:
-        """Tell whether more rows are held than the newest `count`."""
-        return len(self._order) > count
 
     def keep_newest(self, count: int) -> None:
         """Drop all but the newest `count` confirmed rows; they can be fetched again."""
@@ -395,8 +350,3 @@ class Timeline:
 
 def _moment(place: _Place) -> int:
     return place[0]
-
-
-def newest_first(messages: Iterable[Message]) -> list[Message]:
-    """Sort as the server lists messages."""
-    return sorted(messages, key=lambda m: (m.created_at, m.id), reverse=True)

@@ -7,62 +7,16 @@ send pieces (`response:completion`) and the whole at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from antiphon import wire
 from antiphon.wire import ChatMessage, History, ResponseStreamEvent
 
+from .chat_changes import ChatChange, ChatReset, RunningChanged, TurnAdded, TurnChanged, TurnRemoved
 from .responses import AnswerOutput, Applied
 from .store import Listeners, Unsubscribe
 
-
-@dataclass(frozen=True, slots=True)
-class TurnAdded:
-    """A question or answer appeared at the end of the branch on screen."""
-
-    message: ChatMessage
-
-
-class TurnChanged:
-    """A question or answer has new content. `message` is built when it is read, and is then the newest."""
-
-    __match_args__ = ("message",)
-    __slots__ = ("_turns", "id")
-
-    def __init__(self, id_: str, turns: Turns) -> None:
-        self.id = id_
-        self._turns = turns
-
-    @property
-    def message(self) -> ChatMessage:
-        """The message as it stands now."""
-        return self._turns.message(self.id)
-
-    def __repr__(self) -> str:
-        return f"TurnChanged(id={self.id!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class TurnRemoved:
-    """A question or answer is gone."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChatReset:
-    """Everything may be different: read `turns()` again."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunningChanged:
-    """An answer began, or the last one that was being written ended."""
-
-    running: bool
-
-
-ChatChange = TurnAdded | TurnChanged | TurnRemoved | ChatReset | RunningChanged
+__all__ = ["ChatChange", "ChatReset", "RunningChanged", "TurnAdded", "TurnChanged", "TurnRemoved", "Turns"]
 
 
 class _Answer:

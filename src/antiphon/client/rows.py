@@ -1,0 +1,55 @@
+"""The rows of a timeline and the changes it tells of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from antiphon.wire import Message
+
+RowState = Literal["confirmed", "pending", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message as shown.
+
+    `key` is stable for the row's life: the `temp_id` if it was sent here, else the message's id.
+    """
+
+    key: str
+    message: Message
+    state: RowState = "confirmed"
+    error: str | None = None
+    temp_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """A row appeared before the row with the key `before`; None means at the end."""
+
+    row: Row
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A row has new content in the same place."""
+
+    key: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A row is gone."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Everything may be different: read `rows()` again."""
+
+
+Change = Inserted | Replaced | Removed | Reset
