@@ -46,7 +46,8 @@ class Patience:
             left = since + limit - self._clock.now()
             if left <= 0:
                 return phase, limit
-            await self._clock.sleep(left)
+            # Not longer than a silence may last: the first sign may come meanwhile, and from then on `idle` counts.
+            await self._clock.sleep(min(left, self._limits.idle))
 
     def _next(self) -> tuple[str, float, float]:
         limits = self._limits
