@@ -30,7 +30,7 @@ from pygments.util import ClassNotFound  # type: ignore[import-untyped]  # see a
 
 STYLE_SHEET: Final = Path(__file__).parent / "static" / "highlight.css"
 
-LONGEST: Final = 60_000
+LONGEST: Final = 30_000
 """Characters of one code block beyond which it stays without colours: lexers are slow, and nobody reads
 that far."""
 
@@ -41,7 +41,7 @@ _PLAIN: Final = frozenset({"text", "txt", "plain", "plaintext", "output", "none"
 # text's colour.
 ROLES: Final = {
     "comment": ("#5f6b66", "#93a19b"),
-    "keyword": ("#8a3ffc", "#c9a6ff"),
+    "keyword": ("#7b35e0", "#c9a6ff"),
     "name": ("#0b5fa8", "#8cc4ff"),
     "type": ("#0a6a5f", "#6fd3c1"),
     "string": ("#8a4b08", "#e9b872"),

@@ -1,20 +1,22 @@
 """The one renderer for untrusted text: CommonMark → coloured code → an allow-list of harmless HTML.
 
-The parser makes no HTML from HTML; the sanitiser would remove it if it did. Either alone is enough, and
-both are
-there. Nothing is loaded from elsewhere: pictures become links.
+The parser makes no HTML from HTML; the sanitiser would remove it if it did. Either alone is enough, and both
+are there. Nothing is loaded from elsewhere: pictures become links.
 
-The law of `blocks`: for any texts `p` and `s`, `blocks(p)[:-1] == blocks(p + s)[:len(blocks(p)) - 1]`. All
-blocks but
-the last are finished: whatever is appended, they stay what they are. So an answer that grows is rendered
-anew only
-in its last block.
+The laws of `blocks`, for any texts `p` and `s`:
+
+- nothing is lost: the blocks joined are the text (its line ends written as line feeds);
+- `blocks(p)[:-1] == blocks(p + s)[: len(blocks(p)) - 1]`: all blocks but the last are finished and stay what
+  they are, whatever is appended. So an answer that grows is rendered anew only in its last block;
+- rendered one by one, the blocks give what the whole text gives, if no link definition (`[name]: address`) is
+  used by another block than its own. For those see `references`.
 """
 
 from __future__ import annotations
 
 import re
 from html import escape
+from itertools import pairwise
 from typing import Any, Final, TypeGuard
 
 import nh3
@@ -24,8 +26,8 @@ from markupsafe import Markup
 
 from . import highlight, markdown_rules
 
-LONGEST: Final = 100_000
-"""Characters beyond which a text is shown as it is, without Markdown."""
+LONGEST: Final = 40_000
+"""Characters beyond which a text is shown as it is: the worst of this length take a fraction of a second."""
 
 _MARKDOWN: Final = (
     MarkdownIt("commonmark", {"html": False, "breaks": True, "xhtmlOut": False})
@@ -35,7 +37,9 @@ _MARKDOWN: Final = (
 markdown_rules.install(_MARKDOWN)
 # Other addresses (javascript:, data:, file:, relative ones) leave their source text as it was written.
 # Replacing this method is the parser's documented way.
-_MARKDOWN.validateLink = markdown_rules.is_link  # type: ignore[method-assign]  # see above
+_MARKDOWN.validateLink = markdown_rules.is_link  # type: ignore[method-assign,assignment]  # see above
+
+_LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
 _SANITISER: Final = nh3.Cleaner(
     tags={
@@ -131,34 +135,32 @@ def references(text: str) -> dict[str, Any]:
 def blocks(text: str) -> list[str]:
     """Split a text into its top-level blocks, each of which can be rendered alone; see the law above.
 
-    A line without its end may still become something else ("1" may become "1. …", which continues a list), so the
-    block that it begins is not split off yet, unless its first letter has decided that.
+    A line without its end may still become something else ("1" may become "1. …", which continues a list),
+    so it splits nothing off yet, unless its first letter has decided that it begins a paragraph.
     """
     normal = _normal(text)
-    tokens, _ = _parse_blocks(normal)
-    spans = [
-        (token.map[0], token.map[1], token.type)
+    if not normal.strip():
+        return []
+    spans = _spans(normal)
+    lines = _LINES.findall(normal)
+    if not lines[-1].endswith("\n") and spans and _undecided(*spans[-1], lines):
+        spans = _spans("".join(lines[:-1]))
+    # What stands between two blocks (blank lines, link definitions) goes with the one before.
+    cuts = [0, *(start for start, _ in spans[1:]), len(lines)]
+    return ["".join(lines[start:end]) for start, end in pairwise(cuts)]
+
+
+def _spans(text: str) -> list[tuple[int, str]]:
+    """The first line of each top-level block, and its kind."""
+    tokens, _ = _parse_blocks(text)
+    return [
+        (token.map[0], token.type)
         for token in tokens
         if token.level == 0 and token.map and token.nesting >= 0
     ]
-    lines = normal.split("\n")
-    starts = [start for start, _, _ in spans]
-    if len(spans) > 1 and lines[-1] != "" and _undecided(spans[-1], lines):
-        starts.pop()
-    ends = [*starts[1:], len(lines)]
-    return (
-        [
-            part
-            for start, end in zip([0, *starts[1:]], ends, strict=True)
-            if (part := "\n".join(lines[start:end]).rstrip("\n"))
-        ]
-        if starts
-        else ([normal.rstrip("\n")] if normal.strip() else [])
-    )
 
 
-def _undecided(span: tuple[int, int, str], lines: list[str]) -> bool:
-    start, _, kind = span
+def _undecided(start: int, kind: str, lines: list[str]) -> bool:
     last = len(lines) - 1
     if kind == "table_open":
         return start >= last - 1  # the delimiter row is what makes it a table

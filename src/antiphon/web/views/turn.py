@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import htpy as h
+from markupsafe import Markup
 
 from antiphon.web import markdown
 
@@ -63,6 +64,7 @@ def turn(
     return h.article(
         ".turn",
         id=f"t-{message.id}",
+        class_=["turn", asking and name != "You" and "of-other"],
         data_role=message.role,
         data_state=state,
         aria_label=name,
@@ -91,20 +93,25 @@ def _speaker(message: ChatMessage, me: Me | None) -> str:
     return message.model_name or message.model or "Assistant"
 
 
-@lru_cache(maxsize=4096)
-def _rendered(block: str) -> Any:
+@lru_cache(maxsize=2048)
+def _finished(block: str) -> Markup:
+    """A block by its text alone: those of a growing answer are asked for again and again."""
     return markdown.render(block)
 
 
 def turn_blocks(turn_id: str, text: str, *, finished: bool) -> list[h.Element]:
-    """The text as blocks `#b-{turn}-{n}`: all but the last never change while text is appended."""
+    """The text as blocks `#b-{turn}-{n}`: all but the last never change while text is appended.
+
+    Link definitions may stand below the links that use them, so they count only once the text is `finished`.
+    """
     parts = markdown.blocks(text)
+    definitions = markdown.references(text) if finished else {}
     return [
         h.div(
             ".block",
             id=f"b-{turn_id}-{number}",
             class_=["block", not finished and number == len(parts) - 1 and "growing"],
-        )[_rendered(part)]
+        )[markdown.render(part, definitions) if definitions else _finished(part)]
         for number, part in enumerate(parts)
     ]
 
