@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SidebarFeed(Feed):
-    """What every tab of a person shows around its conversation; each knows itself which entry is on screen."""
+    """What every tab of a person shows around its conversation; which entry is on screen each knows itself."""
 
     def __init__(
         self,

@@ -62,7 +62,7 @@ function closeSidebar() {
 function onSubmit(event) {
   const form = event.target;
   if (event.defaultPrevented || !view().kind || view().kind === "none") return;
-  const path = new URL(event.submitter?.formAction || form.action, location.href).pathname;
+  const path = new URL(event.submitter?.getAttribute("formaction") || form.getAttribute("action") || "", location.href).pathname;
   if (!path.startsWith("/page/") || path === "/page/sign-out") return;
   event.preventDefault();
   if (path === "/page/theme") return; // the choice was made by the click
