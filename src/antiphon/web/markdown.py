@@ -139,7 +139,7 @@ def blocks(text: str) -> list[str]:
     so it splits nothing off yet, unless its first letter has decided that it begins a paragraph.
     """
     normal = _normal(text)
-    if not normal.strip():
+    if not normal.strip(" \t\n"):
         return []
     spans = _spans(normal)
     lines = _LINES.findall(normal)
