@@ -88,7 +88,7 @@ class Person:
 
     async def connect(self, **options: Any) -> Socket:
         """A socket that has said who it is in the handshake."""
-        one = Socket()
+        one = Socket(self.http)
         self.sockets.append(one)
         await one.open(self.url, {"token": self.token} if self.session else None, **options)
         return one
@@ -97,8 +97,8 @@ class Person:
 class Socket:
     """A Socket.IO client of the test's own that keeps everything it hears."""
 
-    def __init__(self) -> None:
-        self.client = socketio.AsyncClient(reconnection=False)
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self.client = socketio.AsyncClient(reconnection=False, http_session=http)
         self.heard: list[tuple[str, Any]] = []
         self.gone = asyncio.Event()
         self.reason = ""

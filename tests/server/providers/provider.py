@@ -50,8 +50,12 @@ class Provider:
         if model.startswith("http-"):
             status = int(model[5:])
             if status == 500:
-                return web.Response(status=500, text="<!doctype html><h1>Internal Server Error</h1>", content_type="text/html")
-            return web.json_response({"error": {"message": f"the provider's own words {status}"}}, status=status)
+                return web.Response(
+                    status=500, text="<!doctype html><h1>Internal Server Error</h1>", content_type="text/html"
+                )
+            return web.json_response(
+                {"error": {"message": f"the provider's own words {status}"}}, status=status
+            )
         if model == "html":
             return web.Response(text="<!DOCTYPE html><title>Welcome</title>", content_type="text/html")
         if model == "plain-error":
@@ -67,7 +71,9 @@ class Provider:
         async def send(delta: dict[str, Any], finish: str | None = None, **more: Any) -> None:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
             chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": model}
-            await response.write(b"data: " + json.dumps({**chunk, "choices": [choice], **more}).encode() + b"\n\n")
+            await response.write(
+                b"data: " + json.dumps({**chunk, "choices": [choice], **more}).encode() + b"\n\n"
+            )
 
         if model == "silent":
             await self.gate.wait()
@@ -89,7 +95,11 @@ class Provider:
             await send({}, "tool_calls", usage=USAGE)
             await response.write(b"data: [DONE]\n\n")
             return response
-        words = WORDS[:5] if model in {"held", "mute", "half", "early", "garbage", "mid-error", "reset"} else WORDS
+        words = (
+            WORDS[:5]
+            if model in {"held", "mute", "half", "early", "garbage", "mid-error", "reset"}
+            else WORDS
+        )
         for word in words if model != "think" else ():
             await send({"content": word})
         match model:
@@ -162,7 +172,14 @@ async def _ollama_version(_request: web.Request) -> web.Response:
 
 def _whole(model: str, text: str) -> dict[str, Any]:
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-    return {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": model, "choices": [choice], "usage": USAGE}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": model,
+        "choices": [choice],
+        "usage": USAGE,
+    }
 
 
 def _task(body: dict[str, Any]) -> str | None:

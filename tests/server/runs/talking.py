@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from antiphon.server.runs.dialects import Release012
 from tests.server.providers.provider import Provider, providing
 from tests.server.serving import Person, Server, Socket, serving
+
+from antiphon.server.runs.dialects import Release012
 
 ALL_TASKS = {"title_generation": True, "tags_generation": True, "follow_up_generation": True}
 
@@ -56,7 +57,11 @@ class Asked:
     def heard(self, window: Socket | None = None) -> list[dict[str, Any]]:
         """The events of this chat, in order: their inner part."""
         window = window or self.talk.window
-        return [payload["data"] for name, payload in window.heard if name == "events" and payload["chat_id"] == self.chat_id]
+        return [
+            payload["data"]
+            for name, payload in window.heard
+            if name == "events" and payload["chat_id"] == self.chat_id
+        ]
 
     def kinds(self) -> list[str]:
         """The types heard, consecutive equal ones once."""
@@ -93,7 +98,8 @@ class Asked:
         return [
             event["data"]
             for event in self.heard()
-            if event["type"] == "response:completion" and str(event["data"].get("type", "")).endswith(".delta")
+            if event["type"] == "response:completion"
+            and str(event["data"].get("type", "")).endswith(".delta")
         ]
 
 
@@ -159,4 +165,6 @@ def at_once(server: Server) -> None:
 
 def _has(event: dict[str, Any], data: dict[str, Any]) -> bool:
     inner = event.get("data")
-    return not data or (isinstance(inner, dict) and all(inner.get(key) == value for key, value in data.items()))
+    return not data or (
+        isinstance(inner, dict) and all(inner.get(key) == value for key, value in data.items())
+    )

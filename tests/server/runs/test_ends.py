@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 from sqlalchemy import select, update
-
-from antiphon.server.storage.tables.chats import chat_messages, runs
 from tests.server.providers.provider import WORDS, providing
 from tests.server.runs.talking import ALL_TASKS, Talk, form, talking, window_of
 from tests.server.serving import serving
+
+from antiphon.server.storage.tables.chats import chat_messages, runs
 
 FIVE = "".join(WORDS[:5])
 
@@ -77,7 +77,9 @@ async def test_a_start_marks_the_runs_that_were_cut(tmp_path: Path) -> None:
         await asked.over()
         chat_id, turn_id, run_id = asked.chat_id, asked.turn_id, asked.task_id
         async with talk.server.state.database.write() as connection:
-            await connection.execute(update(runs).where(runs.c.id == run_id).values(state="running", ended_at=None))
+            await connection.execute(
+                update(runs).where(runs.c.id == run_id).values(state="running", ended_at=None)
+            )
             body = {"done": False, "meta": {"task_id": run_id, "state": "running"}}
             where = (chat_messages.c.chat_id == chat_id, chat_messages.c.id == turn_id)
             await connection.execute(update(chat_messages).where(*where).values(content="word0 ", body=body))
@@ -193,16 +195,33 @@ async def test_bad_requests_are_refused_and_leave_no_trace(talk: Talk) -> None:
         (talk.person, form("nope", **window), 400, "Model not found"),
         (bob, form("words", chat_id=asked.chat_id, **window), 404, "could not find"),
         (talk.person, form("words", chat_id="nowhere", **window), 404, "could not find"),
-        (talk.person, {**form("words", **window), "user_message": None, "messages": []}, 400, "begins with a question"),
-        (talk.person, {**form("words", chat_id=asked.chat_id, parent_id="x", **window), "user_message": None}, 400, "parent_id"),
+        (
+            talk.person,
+            {**form("words", **window), "user_message": None, "messages": []},
+            400,
+            "begins with a question",
+        ),
+        (
+            talk.person,
+            {**form("words", chat_id=asked.chat_id, parent_id="x", **window), "user_message": None},
+            400,
+            "parent_id",
+        ),
         (talk.person, {**form("words", **window), "id": "x" * 300}, 400, "between 1 and 256"),
-        (talk.person, {**form("words", **window), "user_message": {"id": "q", "parentId": "x", "content": ""}}, 400, "follows 'x'"),
+        (
+            talk.person,
+            {**form("words", **window), "user_message": {"id": "q", "parentId": "x", "content": ""}},
+            400,
+            "follows 'x'",
+        ),
         (talk.person, {**form("words", **window), "messages": "hello"}, 422, "messages"),
         (talk.person, {"session_id": "s", "id": "i"}, 422, "model"),
     ):
         answer = await person.ask("POST", ask, body)
         assert (answer.status, said in answer.detail) == (status, True), (answer, said)
-    raw = await talk.person.ask("POST", ask, None, data=b"{half", headers={"Content-Type": "application/json"})
+    raw = await talk.person.ask(
+        "POST", ask, None, data=b"{half", headers={"Content-Type": "application/json"}
+    )
     assert (raw.status, raw.detail) == (422, "The body is not valid JSON.")
     assert (await talk.server.nobody.ask("POST", ask, form("words", **window))).status == 401
     assert len(await talk.person.get("/api/v1/chats/")) == 1

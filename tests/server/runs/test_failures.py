@@ -7,11 +7,11 @@ import socket
 from pathlib import Path
 
 import pytest
-
-from antiphon.server.runs.patience import Limits
 from tests.server.providers.provider import WORDS
 from tests.server.runs.clock import HandClock
 from tests.server.runs.talking import ALL_TASKS, Asked, Talk, talking
+
+from antiphon.server.runs.patience import Limits
 
 FIVE = "".join(WORDS[:5])
 
@@ -27,7 +27,9 @@ async def failed(asked: Asked, *said: str) -> None:
     events = asked.heard()
     errors = [event["data"] for event in events if event["type"] == "chat:message:error"]
     assert errors == [{"error": {"content": text}}]
-    done = next(event["data"] for event in events if event["type"] == "chat:completion" and event["data"].get("done"))
+    done = next(
+        event["data"] for event in events if event["type"] == "chat:completion" and event["data"].get("done")
+    )
     assert done["output"] == turn["output"]
     assert asked.kinds()[-4:] == ["chat:list", "chat:message:error", "chat:completion", "chat:active"]
     assert await asked.talk.person.get(f"/api/tasks/chat/{asked.chat_id}") == {"task_ids": []}

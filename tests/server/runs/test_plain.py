@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from tests.server.providers.provider import WORDS
 from tests.server.runs.talking import Talk, form
 
@@ -26,7 +25,9 @@ async def test_a_program_gets_a_body_or_a_stream(talk: Talk) -> None:
         body = await talk.person.post(ASK, {"model": model, "messages": HI})
         assert body["object"] == "chat.completion"
         assert body["choices"][0]["message"]["content"]
-        text = await talk.person.post(ASK, {"model": model, "messages": HI, "stream": True, "temperature": 0.5})
+        text = await talk.person.post(
+            ASK, {"model": model, "messages": HI, "stream": True, "temperature": 0.5}
+        )
         parsed = chunks(text)
         assert parsed[-1] == "[DONE]"
         assert parsed[-2]["choices"][0]["finish_reason"] == "stop"

@@ -17,7 +17,11 @@ def recorded(release: str, file: str, step: str, client: str) -> list[dict[str, 
     """The chat events of one step of a recording: their envelopes."""
     lines = (FIXTURES / f"open-webui-{release}" / file).read_text().splitlines()
     entries = [json.loads(line) for line in lines]
-    return [entry["data"] for entry in entries if (entry["step"], entry["client"], entry["event"]) == (step, client, "events")]
+    return [
+        entry["data"]
+        for entry in entries
+        if (entry["step"], entry["client"], entry["event"]) == (step, client, "events")
+    ]
 
 
 def shape(value: Any) -> Any:
@@ -39,7 +43,9 @@ def outline(envelopes: list[dict[str, Any]]) -> list[tuple[str, Any]]:
     return found
 
 
-def without(envelopes: list[dict[str, Any]], *, offset: bool = False, second_title: bool = False) -> list[dict[str, Any]]:
+def without(
+    envelopes: list[dict[str, Any]], *, offset: bool = False, second_title: bool = False
+) -> list[dict[str, Any]]:
     """Leave out what is our addition."""
     kept = []
     titles = 0
@@ -72,7 +78,9 @@ async def test_a_chat_is_stored_as_recorded(talk: Talk) -> None:
     asked = await talk.ask("words", background_tasks=ALL_TASKS)
     await asked.over()
     lines = (FIXTURES / "open-webui-0.12.4" / "rest.jsonl").read_text().splitlines()
-    theirs = next(entry["response"] for entry in map(json.loads, lines) if entry["step"] == "AI chat, new: GET chat")
+    theirs = next(
+        entry["response"] for entry in map(json.loads, lines) if entry["step"] == "AI chat, new: GET chat"
+    )
     ours = await asked.chat()
     assert set(theirs) <= set(ours)
     assert set(theirs["chat"]) <= set(ours["chat"])
@@ -87,7 +95,10 @@ async def test_a_chat_is_stored_as_recorded(talk: Talk) -> None:
     assert ours["title"] == ours["chat"]["title"] == "The model's title"
     assert ours["meta"] == {"tags": ["testing", "two_words"]}
     assert ours["current_message_id"] == ours["chat"]["history"]["currentId"] == asked.turn_id
-    assert [message["id"] for message in ours["chat"]["messages"]] == [asked.form["user_message"]["id"], asked.turn_id]
+    assert [message["id"] for message in ours["chat"]["messages"]] == [
+        asked.form["user_message"]["id"],
+        asked.turn_id,
+    ]
     assert (await talk.person.get("/api/v1/chats/all/tags"))[0]["name"] == "Testing"
 
 
@@ -156,7 +167,10 @@ async def test_the_second_turn_sends_the_stored_branch_to_the_model(talk: Talk) 
     await first.over()
     second = form("words", "second question", chat_id=first.chat_id, parent_id=first.turn_id)
     second["user_message"]["parentId"] = first.turn_id
-    second["messages"] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "second question"}]
+    second["messages"] = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "second question"},
+    ]
     await talk.person.post("/api/chat/completions", {**second, "session_id": talk.window.sid})
     await first.until("chat:active", count=2, active=False)
     assert talk.provider.asked[-1]["messages"] == [
@@ -177,7 +191,9 @@ async def test_reasoning_becomes_an_item_of_its_own(talk: Talk) -> None:
         assert [item["type"] for item in turn["output"]] == ["reasoning", "message"]
         assert turn["output"][0]["content"] == [{"type": "reasoning_text", "text": "Let me see."}]
         assert turn["content"] == said
-        kinds = [event["data"].get("type") for event in asked.heard() if event["type"] == "response:completion"]
+        kinds = [
+            event["data"].get("type") for event in asked.heard() if event["type"] == "response:completion"
+        ]
         assert kinds.index("response.output_item.added") < kinds.index("response.reasoning_text.delta")
         assert kinds.index("response.output_item.done") < kinds.index("response.output_text.delta")
 
@@ -217,10 +233,27 @@ async def test_a_06_client_gets_the_whole_text_in_the_recorded_order(tmp_path: P
     async with talking(tmp_path / "data", dialect="0.6") as talk:
         question, answer = "q-1", "a-1"
         messages = {
-            question: {"id": question, "parentId": None, "childrenIds": [answer], "role": "user", "content": "tell me something"},
-            answer: {"id": answer, "parentId": question, "childrenIds": [], "role": "assistant", "content": "", "model": "words"},
+            question: {
+                "id": question,
+                "parentId": None,
+                "childrenIds": [answer],
+                "role": "user",
+                "content": "tell me something",
+            },
+            answer: {
+                "id": answer,
+                "parentId": question,
+                "childrenIds": [],
+                "role": "assistant",
+                "content": "",
+                "model": "words",
+            },
         }
-        document = {"title": "New Chat", "models": ["words"], "history": {"messages": messages, "currentId": answer}}
+        document = {
+            "title": "New Chat",
+            "models": ["words"],
+            "history": {"messages": messages, "currentId": answer},
+        }
         chat = await talk.person.post("/api/v1/chats/new", {"chat": document})
         body = form("words", chat_id=chat["id"], id=answer, parent_id=question, background_tasks=ALL_TASKS)
         del body["user_message"]
@@ -235,7 +268,9 @@ async def test_a_06_client_gets_the_whole_text_in_the_recorded_order(tmp_path: P
         assert ours[0]["data"] == {"type": "chat:title", "data": "tell me something"}
         answer_part = [envelope for envelope in ours[1:] if envelope["data"]["type"] == "chat:completion"]
         their_part = [envelope for envelope in theirs if envelope["data"]["type"] == "chat:completion"]
-        ours_without_new_names = json.loads(json.dumps(answer_part).replace(', "input_tokens": 10, "output_tokens": 20', ""))
+        ours_without_new_names = json.loads(
+            json.dumps(answer_part).replace(', "input_tokens": 10, "output_tokens": 20', "")
+        )
         assert outline(ours_without_new_names) == outline(their_part)
         assert answer_part[-1]["data"]["data"]["content"] == TEXT
         tail = {envelope["data"]["type"] for envelope in ours[1 + len(answer_part) :]}

@@ -160,11 +160,14 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
             owner.ping_task = task
         return task
 
-    def end_pings(self, sid: str) -> None:
-        """Give up the ping that a socket still waited to send."""
-        task = getattr(self.sockets.get(sid), "ping_task", None)
+    def release(self, sid: str) -> None:
+        """End what a socket that is gone left behind: the ping it waited to send, the poll that waits."""
+        socket = self.sockets.get(sid)
+        task = getattr(socket, "ping_task", None)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
+        if socket is not None and sid not in self.wires:
+            socket.queue.put_nowait(None)
 
     async def end(self, sid: str, code: int, reason: str) -> None:
         """Close one socket with a WebSocket close code and reason, after what is queued for it."""
@@ -270,6 +273,9 @@ class SocketServer(AsyncServer):  # type: ignore[misc]  # the base class is unty
             # nobody.
             self.malformed_packets += 1
             logger.debug("a packet of socket %s is ignored: %r", eio_sid, error)
+        # The protocol has no binary events; waiting for one's attachments would swallow what comes after.
+        if self._binary_packet.pop(eio_sid, None) is not None:
+            self.malformed_packets += 1
 
 
 def as_application(server: SocketServer) -> ASGIApp:

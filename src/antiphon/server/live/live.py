@@ -245,7 +245,7 @@ class Live:
             self._forget(session)
             engine_sid = self._rooms.eio_sid_from_sid(sid, "/")
             if engine_sid is not None:
-                self._server.eio.end_pings(engine_sid)
+                self._server.eio.release(engine_sid)
 
     async def _event(self, event: str, sid: str, *arguments: Any) -> Any:
         session = self._sessions.get(sid)
