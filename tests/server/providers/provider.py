@@ -14,8 +14,8 @@ WORDS = [f"word{n} " for n in range(20)]
 USAGE = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
 MODELS = (
     "words", "held", "reasoning", "think", "tool", "whole", "silent", "mute", "comments",
-    "http-401", "http-404", "http-429", "http-500", "html", "plain-error", "half", "early", "garbage", "mid-error",
-    "reset", "no-done", "no-finish", "bad-title",
+    "http-401", "http-404", "http-429", "http-500", "html", "plain-error", "half", "early", "garbage",
+    "mid-error", "reset", "no-done", "no-finish", "bad-title",
 )  # fmt: skip
 
 
@@ -35,12 +35,14 @@ class Provider:
         return [body for body in self.requests if not _task(body)]
 
     async def models(self, request: web.Request) -> web.Response:
+        """List the models, for whoever has the key."""
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
             return web.json_response({"error": {"message": "Incorrect API key provided"}}, status=401)
         rows = [{"id": name, "object": "model", "created": 1, "owned_by": "mock"} for name in MODELS]
         return web.json_response({"object": "list", "data": rows})
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
+        """Answer, or do what the model's name says."""
         body = await request.json()
         self.requests.append(body)
         self.keys.append(request.headers.get("Authorization"))

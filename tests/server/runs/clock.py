@@ -14,9 +14,11 @@ class HandClock:
         self._more = asyncio.Event()
 
     def now(self) -> float:
+        """The time that the hands show."""
         return self._now
 
     async def sleep(self, seconds: float) -> None:
+        """Come back when the hands have been turned so far."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         sleeper = (self._now + seconds, done)
         self._sleepers.append(sleeper)

@@ -44,14 +44,17 @@ class Asked:
 
     @property
     def chat_id(self) -> str:
+        """The chat it is in."""
         return str(self.accepted["chat_id"])
 
     @property
     def task_id(self) -> str:
+        """The run that answers it."""
         return str(self.accepted["task_ids"][0])
 
     @property
     def turn_id(self) -> str:
+        """The place of the answer."""
         return str(self.form["id"])
 
     def heard(self, window: Socket | None = None) -> list[dict[str, Any]]:
@@ -85,6 +88,7 @@ class Asked:
         await self.until("chat:active", active=False)
 
     async def chat(self) -> dict[str, Any]:
+        """The chat as it is stored."""
         answer: dict[str, Any] = await self.talk.person.get(f"/api/v1/chats/{self.chat_id}")
         return answer
 
@@ -95,6 +99,7 @@ class Asked:
         return answer
 
     def deltas(self) -> list[dict[str, Any]]:
+        """The deltas heard so far."""
         return [
             event["data"]
             for event in self.heard()
@@ -134,6 +139,7 @@ class Window(Socket):
     """A socket that one can wait on for whatever comes next."""
 
     async def wait(self) -> None:
+        """Come back with the next event, whatever it is."""
         self._more.clear()
         await self._more.wait()
 

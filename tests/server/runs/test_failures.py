@@ -1,4 +1,4 @@
-"""A provider that fails ends the answer in a visible, stored failure that says what happened and what to do."""
+"""A provider that fails ends the answer in a visible, stored failure that says what to do."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ async def test_an_answer_without_end_is_given_up(talk: Talk) -> None:
 
 
 async def test_a_comment_is_a_sign_of_life(talk: Talk) -> None:
-    """A provider that says with comments that it is waiting is not given up at the limit for the first sign."""
+    """A provider that says in comments that it waits is not given up at the limit for the first sign."""
     clock, runs = HandClock(), talk.server.state.runs
     runs.clock, runs.limits = clock, Limits(first=5.0, idle=20.0, total=100.0)
     asked = await talk.ask("comments")

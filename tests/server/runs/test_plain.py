@@ -40,7 +40,7 @@ async def test_a_program_gets_a_body_or_a_stream(talk: Talk) -> None:
 
 @pytest.mark.parametrize(("model", "status"), [("http-401", 502), ("http-429", 429), ("html", 502)])
 async def test_a_provider_that_refuses_is_an_http_error(talk: Talk, model: str, status: int) -> None:
-    """Before the first word the failure is an answer of its own, never a 401 that would sign the caller out."""
+    """Before the first word a failure is an answer of its own, never a 401 that signs the caller out."""
     for stream in (False, True):
         answer = await talk.person.ask("POST", ASK, {"model": model, "messages": HI, "stream": stream})
         assert (answer.status, talk.provider.address in answer.detail) == (status, True)

@@ -61,7 +61,7 @@ def without(
 
 
 async def test_a_new_chat_is_told_in_the_recorded_order_with_the_recorded_keys(talk: Talk) -> None:
-    """Type by type and key by key as 0.12.4 does, but for `offset` and the model's title, which comes second."""
+    """Type by type and key by key as 0.12.4 does, but for `offset` and the model's title, a second one."""
     asked = await talk.ask("words", background_tasks=ALL_TASKS)
     await asked.over()
     ours = [payload for name, payload in talk.window.heard if name == "events"]
@@ -264,7 +264,7 @@ async def test_a_06_client_gets_the_whole_text_in_the_recorded_order(tmp_path: P
         theirs = recorded("0.6.41", "events.jsonl", "AI chat, new", "user1")
         kinds = [kind for kind, _shape in outline(theirs)]
         assert kinds[:2] == ["chat:completion", "chat:completion"]
-        # Our first words are the title before the answer; theirs comes with the background tasks, in any order.
+        # Our first words are the title before the answer; theirs comes with the background tasks.
         assert ours[0]["data"] == {"type": "chat:title", "data": "tell me something"}
         answer_part = [envelope for envelope in ours[1:] if envelope["data"]["type"] == "chat:completion"]
         their_part = [envelope for envelope in theirs if envelope["data"]["type"] == "chat:completion"]

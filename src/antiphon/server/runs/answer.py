@@ -144,11 +144,11 @@ class Answer:
 
     def take_whole(self, body: Mapping[str, Any]) -> None:
         """Take a `chat.completion` body (an answer that was not streamed)."""
-        choices = body.get("choices") or [{}]
-        message = choices[0].get("message") or {}
-        calls = message.get("tool_calls") or []
-        message = {**message, "tool_calls": [{"index": n, **call} for n, call in enumerate(calls)]}
-        self._take_delta(message)
+        choices = body.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        message = choice.get("message") if isinstance(choice, dict) else None
+        if isinstance(message, dict):
+            self._take_delta(message)  # calls without an index are counted as they come
         if usage := body.get("usage"):
             self.usage = with_both_names(usage)
 
