@@ -104,7 +104,9 @@ class Visitor:
 
     def token(self, server: str) -> str:
         """Sign in by REST."""
-        return str(rest(server, "POST", "/api/v1/auths/signin", {"email": self.email, "password": PASSWORD})["token"])
+        return str(
+            rest(server, "POST", "/api/v1/auths/signin", {"email": self.email, "password": PASSWORD})["token"]
+        )
 
 
 def rest(server: str, method: str, path: str, body: Any = None, token: str = "") -> Any:
@@ -113,7 +115,10 @@ def rest(server: str, method: str, path: str, body: Any = None, token: str = "")
         server + path,
         method=method,
         data=None if body is None else json.dumps(body).encode(),
-        headers={"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})},
+        headers={
+            "content-type": "application/json",
+            **({"authorization": f"Bearer {token}"} if token else {}),
+        },
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
@@ -126,4 +131,8 @@ def post(server: str, token: str, channel: str, text: str) -> None:
 
 def general(server: str, token: str) -> str:
     """The id of the channel that everybody is in."""
-    return next(str(one["id"]) for one in rest(server, "GET", "/api/v1/channels/", token=token) if one["name"] == "general")
+    return next(
+        str(one["id"])
+        for one in rest(server, "GET", "/api/v1/channels/", token=token)
+        if one["name"] == "general"
+    )

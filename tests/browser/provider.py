@@ -14,7 +14,9 @@ class LocalProvider:
     While `hold` is set the answer stops after its first word.
     """
 
-    def __init__(self, *models: str, key: str = "", words: tuple[str, ...] = ("All", " is", " well.")) -> None:
+    def __init__(
+        self, *models: str, key: str = "", words: tuple[str, ...] = ("All", " is", " well.")
+    ) -> None:
         self.models = models
         self.key = key
         self.words = words
@@ -27,7 +29,9 @@ class LocalProvider:
 
             def do_GET(self) -> None:
                 if self._allowed():
-                    self._json(200, {"object": "list", "data": [{"id": id_, "object": "model"} for id_ in models]})
+                    self._json(
+                        200, {"object": "list", "data": [{"id": id_, "object": "model"} for id_ in models]}
+                    )
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers.get("content-length", "0"))))

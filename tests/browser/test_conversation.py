@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import expect
-
 from tests.processes import AntiphonProcess
 
 from .people import Visitor, general, post
@@ -62,12 +61,18 @@ def test_a_chat_streams_and_gets_its_title_and_an_added_provider_brings_its_mode
     ada.sign_up()
     ada.say("I am worried about my garden")
     expect(ada.page).to_have_url(re.compile("/c/"))
-    expect(ada.page.locator("article[data-role=user]")).to_have_text(re.compile("I am worried about my garden"))
-    expect(ada.page.locator("article[data-role=assistant]")).to_have_attribute("data-state", "done", timeout=20_000)
+    expect(ada.page.locator("article[data-role=user]")).to_have_text(
+        re.compile("I am worried about my garden")
+    )
+    expect(ada.page.locator("article[data-role=assistant]")).to_have_attribute(
+        "data-state", "done", timeout=20_000
+    )
     expect(ada.page.get_by_role("heading", level=1)).not_to_have_text("New chat")
     expect(ada.page.locator("#chat-list a[aria-current=page]")).to_have_count(1)
 
-    with LocalProvider("quill-1", "quill-2", key="secret", words=("The answer", " is\n\n", "**42**.")) as provider:
+    with LocalProvider(
+        "quill-1", "quill-2", key="secret", words=("The answer", " is\n\n", "**42**.")
+    ) as provider:
         ada.page.goto(antiphon.url + "/settings/providers")
         ada.is_connected()
         ada.page.get_by_label("Address").fill(provider.url)
@@ -138,7 +143,9 @@ def test_nothing_is_lost_when_the_server_is_killed_and_a_link_is_cut(
         six = [*(f"meanwhile {number}" for number in range(5)), "typed into the cut page"]
         for person in (ada, bob):
             expect(person.row("typed into the cut page")).to_have_count(1, timeout=20_000)
-            expect(person.row("typed into the cut page")).not_to_have_class(re.compile("pending"), timeout=20_000)
+            expect(person.row("typed into the cut page")).not_to_have_class(
+                re.compile("pending"), timeout=20_000
+            )
             assert person.texts()[-6:] == six
             assert person.was_not_reloaded()
         assert ada.box.input_value() == "half a thought"
@@ -146,6 +153,9 @@ def test_nothing_is_lost_when_the_server_is_killed_and_a_link_is_cut(
         assert before is not None
         assert after is not None
         assert abs(before["y"] - after["y"]) <= 2
-        assert bob.page.evaluate("() => Object.keys(localStorage).filter((key) => key.includes(':outbox:'))") == []
+        assert (
+            bob.page.evaluate("() => Object.keys(localStorage).filter((key) => key.includes(':outbox:'))")
+            == []
+        )
         ada.say("still signed in")
         expect(bob.row("still signed in")).to_be_visible()

@@ -189,6 +189,7 @@ class Actions:
                 raise BadRequest("There is no model to ask yet. The administrator can add a provider.")
             model = models[0].id
         person.model = model
+        await person.live()  # an answer travels over the link
         if not chat_id:
             return await person.client.new_chat(content, model, message_id=message_id, turn_id=turn_id)
         chat = (await person.chat(chat_id)).chat

@@ -209,8 +209,10 @@ class Site:
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
-        if request.method != "GET" or request.url.path.startswith("/page/"):
+        if request.method != "GET":
             return failed(error.detail, error.status_code)
+        if request.url.path.startswith("/page/"):
+            return redirect(request, "/")  # the address of a form's answer, opened again
         return self.pages.nothing(request, await self._person(request), error.status_code)
 
     async def _bad_request(self, _: Request, error: Exception) -> Response:
