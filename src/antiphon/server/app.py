@@ -23,6 +23,7 @@ from antiphon.server.data_folder import open_folder, secret_of
 from antiphon.server.live.live import ANONYMOUS_SECONDS, PATH, Live
 from antiphon.server.permissions import DEFAULT, KEY, may_use_channels
 from antiphon.server.providers import Providers
+from antiphon.server.providers import rest as providers
 from antiphon.server.runs import Runs
 from antiphon.server.runs import rest as runs
 from antiphon.server.security.passwords import Passwords
@@ -109,6 +110,7 @@ def create_app(settings: ServerSettings, *, anonymous_seconds: float = ANONYMOUS
         messages_rest.router,
         chats.router,
         runs.router,
+        providers.router,
     ):
         api.include_router(router)
     return ServerApp(state, api)

@@ -24,7 +24,7 @@ async def state_of_run(talk: Talk, run_id: str) -> tuple[str, str | None]:
 
 
 async def test_a_repeated_request_answers_the_same_and_starts_nothing(talk: Talk) -> None:
-    """A turn's message id is an idempotency key: while it runs, after its end, and when sent twice at once."""
+    """A turn's message id is an idempotency key: while it runs, after its end, and sent twice at once."""
     asked = await talk.ask("held")
     await asked.until("response:completion", type="response.output_text.delta")
     assert await talk.person.post("/api/chat/completions", asked.form) == asked.accepted

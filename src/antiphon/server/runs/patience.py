@@ -46,7 +46,7 @@ class Patience:
             left = since + limit - self._clock.now()
             if left <= 0:
                 return phase, limit
-            # Not longer than a silence may last: the first sign may come meanwhile, and from then on `idle` counts.
+            # Not longer than a silence may last: the first sign may come meanwhile, and then `idle` counts.
             await self._clock.sleep(min(left, self._limits.idle))
 
     def _next(self) -> tuple[str, float, float]:
