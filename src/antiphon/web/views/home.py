@@ -50,7 +50,7 @@ def home_main(
                             h.a(href=addresses.channel(channel.id))[
                                 icons.icon("hash"),
                                 h.span(".name")[channel.name],
-                                h.span(".note")[_news(_unread(channel))],
+                                _unread(channel) > 0 and h.span(".note")[f"{_unread(channel)} new"],
                             ]
                         ]
                         for channel in ways
@@ -76,10 +76,6 @@ def home_main(
 
 def _unread(channel: ChannelEntry) -> int:
     return 0 if channel.is_channel_muted else channel.unread_count
-
-
-def _news(unread: int) -> str:
-    return f"{unread} new" if unread else "open"
 
 
 def no_models(user: SessionUser) -> h.Element:
