@@ -1,4 +1,6 @@
-"""A whole server in the test's own event loop: uvicorn on a free port, spoken to over real HTTP and sockets."""
+"""A whole server in the test's own event loop: uvicorn on a free port, spoken to over real HTTP and
+sockets.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,7 @@ class Person:
 class Socket:
     """A Socket.IO client of the test's own that keeps everything it hears."""
 
-    def __init__(self, http: aiohttp.ClientSession) -> None:
+    def __init__(self, http: aiohttp.ClientSession | None = None) -> None:
         self.client = socketio.AsyncClient(reconnection=False, http_session=http)
         self.heard: list[tuple[str, Any]] = []
         self.gone = asyncio.Event()
@@ -145,7 +147,9 @@ class Socket:
         return await self.client.call(event, payload, timeout=10)
 
     async def settle(self) -> None:
-        """Come back once the server has handled everything this socket sent, and we heard what was sent before."""
+        """Come back once the server has handled everything this socket sent, and we heard what was sent
+        before.
+        """
         await self.call("user-join", {})
 
     async def close(self) -> None:

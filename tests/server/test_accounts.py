@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jwt
 import pytest
-
 from tests.server.serving import PASSWORD, Person, Server
 
 
@@ -79,9 +78,7 @@ async def test_a_wrong_password_and_an_unknown_address_are_told_alike(server: Se
 @pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.eyJpZCI6IngifQ."])
 async def test_a_token_that_is_none_is_refused(server: Server, admin: Person, token: str) -> None:
     """Damaged and unsigned tokens open nothing."""
-    answer = await server.nobody.ask(
-        "GET", "/api/v1/auths/", headers={"Authorization": f"Bearer {token}"}
-    )
+    answer = await server.nobody.ask("GET", "/api/v1/auths/", headers={"Authorization": f"Bearer {token}"})
     assert answer.status == 401
     assert isinstance(answer.detail, str)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.server.serving import Person, Server
 
 CHANNEL = "events:channel"
@@ -157,7 +156,9 @@ async def test_w71_taking_a_grant_away_puts_sockets_out_before_the_next_event(
 
 
 async def test_w71_members_come_and_go_live(admin: Person, bob: Person, cleo: Person) -> None:
-    """W-71: added members were not joined and removed ones not removed; here both are, before the next event."""
+    """W-71: added members were not joined and removed ones not removed; here both are, before the next
+    event.
+    """
     group = await make(bob, name="pair", type="group", user_ids=[admin.id])
     window = await cleo.connect()
     new = await bob.post(f"/api/v1/channels/{group}/update/members/add", {"user_ids": [cleo.id, bob.id]})

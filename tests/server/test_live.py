@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 from sqlalchemy import select
+from tests.server.serving import PASSWORD, Person, Server, Socket, serving
 
 from antiphon.server.live import engine
 from antiphon.server.storage.tables.accounts import users
-from tests.server.serving import PASSWORD, Person, Server, Socket, serving
 
 CHANNEL = "events:channel"
 
@@ -46,9 +46,7 @@ async def test_both_transports_are_offered(bob: Person, cleo: Person) -> None:
         await window.close()
 
 
-async def test_w68_an_anonymous_socket_hears_nothing_and_may_say_nothing(
-    server: Server, bob: Person
-) -> None:
+async def test_w68_an_anonymous_socket_hears_nothing_and_may_say_nothing(server: Server, bob: Person) -> None:
     """W-68: anonymous sockets were accepted and kept."""
     general = await bob.general()
     window = await bob.connect()
@@ -141,7 +139,9 @@ async def test_w70_a_socket_ends_with_its_token(server: Server, bob: Person) -> 
 
 
 async def test_typing_is_told_to_the_others_in_the_room(bob: Person, cleo: Person) -> None:
-    """W-26: only the flag is passed on, whatever else is in the payload, and not to the socket that sent it."""
+    """W-26: only the flag is passed on, whatever else is in the payload, and not to the socket that sent
+    it.
+    """
     general = await bob.general()
     window, same_person, other = await bob.connect(), await bob.connect(), await cleo.connect()
     said = {
@@ -161,7 +161,9 @@ async def test_typing_is_told_to_the_others_in_the_room(bob: Person, cleo: Perso
     assert await same_person.next(CHANNEL, "typing") == expected
     await window.settle()
     assert window.of(CHANNEL, "typing") == []
-    await window.emit(CHANNEL, {**said, "message_id": "root", "data": {"type": "typing", "data": {"typing": False}}})
+    await window.emit(
+        CHANNEL, {**said, "message_id": "root", "data": {"type": "typing", "data": {"typing": False}}}
+    )
     told = await other.next(CHANNEL, "typing", count=2)
     assert (told["message_id"], told["data"]["data"]) == ("root", {"typing": False})
 
@@ -231,15 +233,15 @@ async def test_an_event_that_is_no_object_harms_nobody(server: Server, bob: Pers
     await window.settle()
     assert sum(server.state.live.ignored.values()) > len(BAD_PAYLOADS)
     assert await window.call("user-join", {"auth": {"token": bob.token}}) == {"id": bob.id, "name": "Bob"}
-    await window.emit(
-        CHANNEL, {"channel_id": general, "data": {"type": "typing", "data": {"typing": True}}}
-    )
+    await window.emit(CHANNEL, {"channel_id": general, "data": {"type": "typing", "data": {"typing": True}}})
     await other.next(CHANNEL, "typing")
     await bob.say(general, "still here")
     await window.next(CHANNEL, "message")
 
 
-@pytest.mark.parametrize("packet", ["42", "42{}", "42[]", '42[{"a":1}]', "42[5]", "42[null]", "4", "49", "4x", "42[", "45"])
+@pytest.mark.parametrize(
+    "packet", ["42", "42{}", "42[]", '42[{"a":1}]', "42[5]", "42[null]", "4", "49", "4x", "42[", "45"]
+)
 async def test_a_packet_that_is_none_is_ignored(server: Server, bob: Person, packet: str) -> None:
     """Broken Socket.IO packets on a good connection: the connection goes on."""
     async with _raw(server, bob) as raw:

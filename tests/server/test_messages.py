@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-
 from tests.server.serving import Person
 
 CHANNEL = "events:channel"
@@ -143,9 +142,9 @@ async def test_only_the_author_edits(admin: Person, bob: Person, cleo: Person) -
     assert (edited["content"], edited["data"]) == ("mine, edited", {"a": 1, "b": 2})
     assert edited["updated_at"] > message["updated_at"]
     await admin.post(f"{path}/update", {"content": "moderated"})
-    group = (await bob.post("/api/v1/channels/create", {"name": "g", "type": "group", "user_ids": [cleo.id]}))[
-        "id"
-    ]
+    group = (
+        await bob.post("/api/v1/channels/create", {"name": "g", "type": "group", "user_ids": [cleo.id]})
+    )["id"]
     theirs = await cleo.say(group, "hers")
     answer = await bob.ask(
         "POST", f"/api/v1/channels/{group}/messages/{theirs['id']}/update", {"content": "his"}
@@ -166,7 +165,9 @@ async def test_w79_a_pin_tells_everyone_the_whole_message(bob: Person, cleo: Per
     told = (await window.next(CHANNEL, "message:update"))["data"]["data"]
     assert told["is_pinned"] is True
     assert told["data"] == {"files": [{"id": "f"}]}
-    assert [one["id"] for one in await bob.get(f"/api/v1/channels/{general}/messages/pinned")] == [message["id"]]
+    assert [one["id"] for one in await bob.get(f"/api/v1/channels/{general}/messages/pinned")] == [
+        message["id"]
+    ]
     await cleo.post(f"{path}/pin", {"is_pinned": False})
     assert await bob.get(f"/api/v1/channels/{general}/messages/pinned") == []
 
@@ -220,7 +221,9 @@ async def test_a_deleted_message_takes_its_thread_along(bob: Person, cleo: Perso
         assert (await bob.ask(method, f"{path}/{root['id']}{tail}")).status == 404
 
 
-async def test_unread_counts_what_others_said_in_the_open_since_the_last_look(bob: Person, cleo: Person) -> None:
+async def test_unread_counts_what_others_said_in_the_open_since_the_last_look(
+    bob: Person, cleo: Person
+) -> None:
     """W-28: thread replies and one's own messages do not count."""
     general = await bob.general()
     root = await bob.say(general, "root")

@@ -140,7 +140,8 @@ async def change(channel_id: str, form: ChannelForm, state: State, user: User) -
     values |= {key: getattr(form, key) for key in ("is_private", "data", "meta") if key in given}
     grants = None if before.is_closed else grants_in(form, dialect=state.settings.dialect, new=False)
     async with state.database.write() as connection:
-        values |= {"updated_at": state.database.clock.nanoseconds(), "updated_by": user.id}
+        # `updated_by` stays null, as in the original.
+        values["updated_at"] = state.database.clock.nanoseconds()
         await connection.execute(update(channels).where(channels.c.id == channel_id).values(values))
         if grants is not None and set(grants) != set(before.grants):
             await connection.execute(_their(access_grants, channel_id))
