@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from playwright.async_api import Browser, BrowserContext, StorageState, ViewportSize
 from playwright.async_api import Error as PlaywrightError
 
 from bench import browser as browsers
+from bench import floor
 from bench.failure import BenchError
 from bench.scenario import Figure, Sizes, Subject
 from bench.swarm import Swarm
 from bench.target import Kind
 
+SETTLE = 1.0  # seconds between opening a tab and loading the page: opening and closing tabs is work, too
 LAST = "bench-last-row"
 COMPOSER = {
     Kind.ANTIPHON: "textarea#message",
@@ -78,6 +81,7 @@ class PageLoad:
             Figure("warm", f"Page with {n} messages usable, warm", "ms", aim=200),
             Figure("warm_bytes", "Bytes over the wire, warm", "KiB"),
             Figure("warm_requests", "Requests, warm", ""),
+            Figure("floor", "The browser's own floor: an empty page, warm", "ms", compared=False),
             Figure("heap", "JavaScript heap of the page", "MiB", digits=1),
         )
 
@@ -96,7 +100,16 @@ class PageLoad:
         address = f"{server.url}/channels/{channel}"
         async with browsers.chromium() as browser:
             state = await browsers.signed_in(browser, server, people.people[0])
-            return await self._loads(browser, state, address, server.kind, sizes)
+            sample = await self._loads(browser, state, address, server.kind, sizes)
+            return {**sample, "floor": await self._floor(browser, sizes)}
+
+    async def _floor(self, browser: Browser, sizes: Sizes) -> float:
+        """What this machine's browser takes for next to nothing just now: an empty page, third load."""
+        context = await browser.new_context(viewport=VIEWPORT)
+        await context.add_init_script(look_for(COMPOSER[Kind.ANTIPHON], LAST))
+        async with floor.serving(LAST) as address:
+            loads = [await self._load(context, address, sizes.limit) for _ in range(3)]
+        return loads[-1]["ms"]
 
     async def _loads(
         self, browser: Browser, state: StorageState, address: str, kind: Kind, sizes: Sizes
@@ -121,6 +134,7 @@ class PageLoad:
         page = await context.new_page()
         try:
             traffic = await browsers.Traffic.of(context, page)
+            await asyncio.sleep(SETTLE)
             await page.goto(address, wait_until="commit", timeout=limit * 1000)
             await page.wait_for_function("() => window.__usableAt !== undefined", timeout=limit * 1000)
             took = float(await page.evaluate("() => window.__usableAt"))
@@ -133,6 +147,7 @@ class PageLoad:
             }
         except PlaywrightError as error:
             first = error.message.splitlines()[0]
-            raise BenchError(f"{address} did not become usable: {first} (the tab is at {page.url})") from None
+            where = f"{first} (the tab is at {page.url})"
+            raise BenchError(f"{address} did not become usable: {where}") from None
         finally:
             await page.close()
