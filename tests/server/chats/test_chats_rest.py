@@ -216,3 +216,19 @@ async def test_a_window_enters_its_own_chats_room_only(bob: Person, cleo: Person
         {"chat_id": "x", "data": {"type": "odd"}},
     ):
         assert not await one.call("events:chat", odd)
+
+
+async def test_a_message_is_edited_and_its_windows_told(bob: Person) -> None:
+    """The text alone changes; an edited answer shows its new text, not its old output."""
+    chat = await made(bob)
+    path = f"{CHATS}/{chat['id']}/messages"
+    await bob.post(f"{CHATS}/{chat['id']}", {"chat": {"history": {"messages": {"a": {"output": [1]}}}}})
+    window = await bob.connect()
+    for id_ in ("q", "a"):
+        edited = await bob.post(f"{path}/{id_}", {"content": f"new {id_}"})
+        assert edited["chat"]["history"]["messages"][id_]["content"] == f"new {id_}"
+        assert "output" not in edited["chat"]["history"]["messages"][id_]
+        heard = await window.next("events", "chat:message", count=1 + (id_ == "a"))
+        assert (heard["message_id"], heard["data"]["data"]) == (id_, {"content": f"new {id_}"})
+    assert (await bob.ask("POST", f"{path}/nowhere", {"content": ""})).status == 404
+    assert (await bob.ask("POST", f"{path}/q", {})).status == 422

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -22,8 +23,10 @@ from antiphon.server.errors import Problem
 from antiphon.server.runs import states
 from antiphon.server.runs.registry import Runs
 from antiphon.server.runs.rest import runs_of
+from antiphon.server.runs.run import envelope
 from antiphon.server.security.principals import Principal, current_user
 from antiphon.server.state import ServerState, state_of
+from antiphon.wire.chats import ChatMessageEdit
 
 router = APIRouter(prefix="/api/v1/chats")
 
@@ -146,6 +149,31 @@ async def delete_chat(chat_id: str, user: User, state: State, runs: AllRuns) -> 
         await stored.delete_chat(connection, chat_id)
     await _tell_list(state, user, chat_id)
     return True
+
+
+@router.post("/{chat_id}/messages/{message_id}")
+async def edit_message(
+    chat_id: str, message_id: str, form: ChatMessageEdit, user: User, state: State, runs: AllRuns
+) -> dict[str, Any]:
+    """Give one message another text and tell it to the person's windows (`chat:message`)."""
+    if any(run.turn.message_id == message_id for run in runs.open_runs(chat_id=chat_id)):
+        raise Problem(409, "This answer is still being written. Stop it, or wait for its end.")
+    edit = Incoming(None, None, {}, {message_id: {"content": form.content, "done": True}})
+    async with state.database.write() as connection:
+        await _record(connection, chat_id, user)
+        rows = await stored.rows_of(connection, chat_id)
+        if message_id not in rows:
+            raise Problem.not_found()
+        edited = _merged(rows, edit, {})[message_id]
+        # The text is what counts from now on: a page would show the old output items instead.
+        body = {key: value for key, value in rows[message_id].body.items() if key != "output"}
+        edited = replace(edited, body=body)
+        await stored.put_messages(connection, chat_id, [edited], rows)
+        await stored.change_chat(connection, chat_id)
+        answer = await _row(connection, chat_id, user, runs)
+    payload = envelope(chat_id, message_id, "chat:message", {"content": form.content})
+    await state.live.emit("events", payload, f"user:{user.id}")
+    return answer
 
 
 @router.delete("/{chat_id}/messages/{message_id}")
@@ -327,8 +355,7 @@ def _tag_name(form: dict[str, Any]) -> str:
 
 
 async def _tell(state: ServerState, user: Principal, chat_id: str, kind: str, data: Any) -> None:
-    payload = {"chat_id": chat_id, "data": {"type": kind, "data": data}}
-    await state.live.emit("events", payload, f"user:{user.id}")
+    await state.live.emit("events", envelope(chat_id, None, kind, data), f"user:{user.id}")
 
 
 async def _tell_list(state: ServerState, user: Principal, chat_id: str) -> None:

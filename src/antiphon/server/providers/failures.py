@@ -58,6 +58,16 @@ def not_a_provider(address: str, body: str) -> ProviderFailed:
     )
 
 
+def moved(address: str, target: str) -> ProviderFailed:
+    """The address leads elsewhere; it is not followed, as that would take the key along."""
+    where = f"to {_short(target)}" if target else "elsewhere"
+    return ProviderFailed(
+        "not-a-provider",
+        f"The address {address} leads {where}. "
+        "An administrator can set the provider's final address in the provider settings.",
+    )
+
+
 def stalled(address: str, phase: str, seconds: float) -> ProviderFailed:
     """A limit of patience was reached; `phase` is `connect`, `first`, `idle` or `total`."""
     wait = f"{seconds:g} s"

@@ -154,7 +154,9 @@ class OpenAIEndpoint:
         except (aiohttp.ClientError, ConnectionError):
             raise failures.cut(self._address) from None
         try:
-            if response.status >= 300:
+            if 300 <= response.status < 400:
+                raise failures.moved(self._address, response.headers.get("Location", ""))
+            if response.status >= 400:
                 model = body.get("model") if body else None
                 raise failures.of_status(
                     self._address, response.status, await self._error_body(response), model

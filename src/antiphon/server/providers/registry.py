@@ -16,6 +16,7 @@ from antiphon.server.providers.eliza import ElizaSource
 from antiphon.server.providers.failures import ProviderFailed
 from antiphon.server.providers.ollama import ollama_models, ollama_version
 from antiphon.server.providers.openai import OpenAIEndpoint
+from antiphon.server.providers.sessions import Sessions
 from antiphon.server.providers.settings import ProviderSettings
 from antiphon.server.providers.source import Model
 
@@ -26,7 +27,6 @@ FRESH = 15.0
 """Seconds for which a list of models is fresh; an older one is still shown, and fetched again meanwhile."""
 RECENT = 2.0
 """Seconds within which a model that is not in the list is not looked for again."""
-CONNECTIONS = 256
 
 
 class Providers:
@@ -35,7 +35,7 @@ class Providers:
     def __init__(self, state: ServerState, settings: ProviderSettings | None = None) -> None:
         self._state = state
         self.settings = settings or ProviderSettings()
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: Sessions | None = None
         self._config = ProviderConfig()
         self._models: dict[str, Model] = {}
         self._failures: dict[str, str] = {}
@@ -46,12 +46,7 @@ class Providers:
 
     async def start(self) -> None:
         """Open the session, read the settings and begin to fetch the models, without waiting for them."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.settings.provider_connect_timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
-        )
+        self._sessions = Sessions(self.settings.provider_connect_timeout)
         self._config = await configuration.load(self._state.database, self._state.settings)
         self._begin_to_fetch()
 
@@ -60,8 +55,8 @@ class Providers:
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
+        if self._sessions is not None:
+            await self._sessions.close()
 
     @property
     def config(self) -> ProviderConfig:
@@ -99,19 +94,19 @@ class Providers:
 
     async def try_openai(self, url: str, key: str) -> list[dict[str, Any]]:
         """Return the models at an address. Raises `ProviderFailed` or `BadProviderConfig`: what is wrong."""
-        endpoint = OpenAIEndpoint(self._open_session, configuration.checked_address(url), key)
+        address = configuration.checked_address(url)
+        endpoint = OpenAIEndpoint(self._session(address), address, key)
         return await endpoint.models(self.settings.model_list_timeout)
 
     async def try_ollama(self, url: str, key: str) -> dict[str, Any]:
         """Return Ollama's version at an address. Raises as `try_openai` does."""
         address = configuration.checked_address(url)
-        return await ollama_version(self._open_session, address, key, self.settings.model_list_timeout)
+        return await ollama_version(self._session(address), address, key, self.settings.model_list_timeout)
 
-    @property
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _session(self, address: str) -> aiohttp.ClientSession:
+        if self._sessions is None:
             raise RuntimeError("Providers.start() has not run")
-        return self._session
+        return self._sessions.for_address(address)
 
     async def _set(self, kind: str, openai: dict[str, Any], ollama: dict[str, Any]) -> None:
         config = configuration.from_documents(openai, ollama)
@@ -152,7 +147,7 @@ class Providers:
         self._fetched_at = time.monotonic()
 
     async def _openai_models(self, connection: Connection) -> list[Model]:
-        endpoint = OpenAIEndpoint(self._open_session, connection.address, connection.key)
+        endpoint = OpenAIEndpoint(self._session(connection.address), connection.address, connection.key)
         if connection.model_ids:
             rows: Iterable[dict[str, Any]] = [
                 {"id": name, "object": "model", "created": 0, "owned_by": "openai"}
@@ -170,13 +165,17 @@ class Providers:
     async def _ollama_models(self, connection: Connection) -> list[Model]:
         seconds = self.settings.ollama_probe_timeout if connection.quiet else self.settings.model_list_timeout
         try:
-            rows = await ollama_models(self._open_session, connection.address, connection.key, seconds)
+            rows = await ollama_models(
+                self._session(connection.address), connection.address, connection.key, seconds
+            )
         except ProviderFailed as failure:
             if not connection.quiet:
                 self._failures[connection.address] = failure.text
             return []
         self._failures.pop(connection.address, None)
-        endpoint = OpenAIEndpoint(self._open_session, f"{connection.address}/v1", connection.key)
+        endpoint = OpenAIEndpoint(
+            self._session(connection.address), f"{connection.address}/v1", connection.key
+        )
         wanted = [row for row in rows if not connection.model_ids or row["model"] in connection.model_ids]
         return [_ollama_model(row, connection, endpoint) for row in wanted]
 

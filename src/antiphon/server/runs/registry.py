@@ -26,6 +26,8 @@ logger = logging.getLogger("antiphon.server.runs")
 
 DRAIN = 0.8
 """Seconds within which every run must have stored its interruption when the server ends."""
+PER_PERSON = 200
+"""Runs of one person that may be open; one person's must not fill the line for all."""
 TEMPORARY_KNOWN = 10_000
 """Turns of chats that are not stored whose ids are remembered, so that a repeated request starts nothing."""
 
@@ -85,6 +87,10 @@ class Runs:
         temporary = is_temporary(form.chat_id)
         if temporary and (known := self._temporary.get((principal.id, form.id or ""))):
             return known
+        if len(self.open_runs(user_id=principal.id)) >= PER_PERSON:
+            raise Problem(
+                429, "Too many answers are being written for you. Wait for some to end, or stop them."
+            )
         model = await self._state.providers.find(form.model)
         if model is None:
             # A turn that was asked before is answered the same, even if its model has gone since.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,15 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.server.chats import rows as stored
-from antiphon.server.chats.documents import MAX_ID, BadDocument, Incoming, branch, merge, messages_of
+from antiphon.server.chats.documents import (
+    MAX_ID,
+    BadDocument,
+    Incoming,
+    MessageRow,
+    branch,
+    merge,
+    messages_of,
+)
 from antiphon.server.chats.titles import UNTITLED, first_words
 from antiphon.server.errors import Problem
 from antiphon.server.providers.source import Model
@@ -107,7 +116,6 @@ async def _store(
     connection: AsyncConnection, principal: Principal, form: CompletionForm, model: Model, *, waiting: bool
 ) -> Turn:
     message_id = _id(form.id)
-    question = _question(principal, form)
     at = stored.now()
     if form.chat_id:
         chat = await stored.chat_of(connection, form.chat_id, principal.id)
@@ -118,6 +126,7 @@ async def _store(
     else:
         chat_id, title, folder_id, rows, extras = str(uuid4()), UNTITLED, None, {}, _new_document(form)
         extras["id"] = chat_id
+    question = _question(principal, form, rows)
     place = rows.get(message_id)
     if place is not None and (place.role != "assistant" or place.content):
         raise Problem(409, "This message id has an answer already. Ask again with a new id.")
@@ -186,16 +195,19 @@ async def _store(
     )
 
 
-def _question(principal: Principal, form: CompletionForm) -> dict[str, Any] | None:
+def _question(
+    principal: Principal, form: CompletionForm, rows: Mapping[str, MessageRow]
+) -> dict[str, Any] | None:
     """Return the user's message to store, if the form brings one."""
     author = {"user_id": principal.id, "user": {"id": principal.id, "name": principal.name}}
     if form.user_message is not None:
         message = form.user_message.dump()
         if _id(message["id"]) == form.id:
             raise Problem(400, "The question and its answer cannot have the same id.")
-        message.setdefault("parentId", form.parent_id)
-        message.setdefault("role", "user")
-        message.setdefault("timestamp", stored.now())
+        if message["id"] not in rows:  # a question that is asked again stays where it is
+            message.setdefault("parentId", form.parent_id)
+            message.setdefault("role", "user")
+            message.setdefault("timestamp", stored.now())
         return {**message, **author}
     if form.chat_id:
         return None
