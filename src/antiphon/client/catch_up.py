@@ -9,60 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
 
 from antiphon.wire import UserSettings
 
 from .backoff import Backoff
 from .channel_list import ChannelList
 from .channels import ChannelReducer
-from .chat import Chat
 from .chat_list import ChatList
 from .chats import ChatReducer
 from .context import Context
-from .errors import AntiphonError, BadAnswer, NotFound, Refused, RequestFailed, SignedOut, Unreachable
+from .errors import BadAnswer, NotFound, Refused, RequestFailed, SignedOut, Unreachable
+from .refetch import Fetch, Refetch
 from .store import Store
 from .tasks import together
 from .windows import Windows
 
 log = logging.getLogger(__name__)
 
-Fetch = Callable[[], Coroutine[Any, Any, None]]
-
 AT_ONCE = 4
 """Requests at a time: a thousand clients that come back together must not ask for everything at once."""
-
-
-class Refetch:
-    """Fetches one thing again when asked; wishes that come while it waits or runs are one wish."""
-
-    def __init__(self, context: Context, fetch: Fetch, name: str) -> None:
-        self._context = context
-        self._fetch = fetch
-        self._name = name
-        self._wanted = False
-        self._running = False
-
-    def ask(self) -> None:
-        """Fetch soon. While the link is down nothing is done: catching up will."""
-        self._wanted = True
-        if not self._running and self._context.link.value.state.joined:
-            self._running = True
-            self._context.background().spawn(self._run(), f"refetch {self._name}")
-
-    async def _run(self) -> None:
-        try:
-            while self._wanted and self._context.link.value.state.joined:
-                await self._context.clock.sleep(self._context.delays.refetch)
-                self._wanted = False
-                try:
-                    await self._fetch()
-                except AntiphonError as error:
-                    log.info("%s could not be fetched again: %s", self._name, type(error).__name__)
-        finally:
-            self._running = False
 
 
 class CatchUp:
@@ -86,7 +52,6 @@ class CatchUp:
         self._settings = settings
         self._tags = tags
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._chat_refetches: dict[str, Refetch] = {}
         self.channel_refetch = Refetch(context, self.fetch_channels, "the channel list")
         self.chat_refetch = Refetch(context, self.fetch_chats, "the chat list")
         self.tag_refetch = Refetch(context, tags, "the tags")
@@ -136,13 +101,6 @@ class CatchUp:
         """Fetch the first page of chats."""
         chats = await self._context.rest.chats.list(1)
         self._chat_list.load(chats, has_more=len(chats) >= 60)
-
-    def refresh_chat_soon(self, chat: Chat) -> None:
-        """Fetch a chat again: something in it was missed."""
-        refetch = self._chat_refetches.get(chat.id)
-        if refetch is None:
-            refetch = self._chat_refetches[chat.id] = Refetch(self._context, chat.refresh, "a chat")
-        refetch.ask()
 
     async def _refresh_channel(self, channel_id: str) -> None:
         channel = self.channels.handle(channel_id)

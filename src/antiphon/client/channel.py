@@ -8,6 +8,7 @@ from .context import Context
 from .outbox import Outbox, Sending
 from .paging import Paging
 from .reading import Reading
+from .refetch import Refetch
 from .rest.channels import PAGE
 from .store import Store
 from .tasks import together
@@ -33,6 +34,7 @@ class Channel:
         self._reading = reading
         self._own_typing: dict[str | None, OwnTyping] = {}
         self._generation = 0
+        self._refetch = Refetch(context, self._paging.refresh, "a channel's messages")
 
     # Fetching
 
@@ -85,7 +87,13 @@ class Channel:
         if own is not None:
             own.sent()
         return self._outbox.send(
-            self.id, self.timeline, text, temp_id=temp_id, reply_to_id=reply_to_id, parent_id=parent_id
+            self.id,
+            self.timeline,
+            text,
+            temp_id=temp_id,
+            reply_to_id=reply_to_id,
+            parent_id=parent_id,
+            look_again=self._refetch.ask,
         )
 
     def retry(self, temp_id: str) -> None:
@@ -116,13 +124,14 @@ class Channel:
 
     async def pin(self, message_id: str, pinned: bool = True) -> None:
         """Pin or unpin a message. Open WebUI 0.6 tells nobody, so the answer is taken."""
+        asked_at = self._context.arrivals.next()
         answer = await self._context.rest.channels.pin(self.id, message_id, pinned)
         pin = {name: getattr(answer, name) for name in ("is_pinned", "pinned_by", "pinned_at")}
         row = self.timeline.row(message_id)
         if row is not None:
             fields = {"id", "created_at", "updated_at", *pin}
             message = Message.model_construct(_fields_set=fields, **{**dict(row.message), **pin})
-            self.timeline.changed(message, self._context.arrivals.next())
+            self.timeline.changed(message, asked_at)
 
     def typing(self, active: bool = True, *, thread_id: str | None = None) -> None:
         """Tell the others that this person types, or has stopped; call it on every key."""

@@ -14,6 +14,7 @@ from . import asking
 from .chat_list import ChatList
 from .context import Context
 from .errors import AntiphonError, RequestFailed, Unreachable
+from .refetch import Refetch
 from .responses import Applied
 from .store import Store, Unsubscribe
 from .turns import ChatChange, Turns
@@ -27,16 +28,14 @@ EARLY = 2_000
 class Chat:
     """A handle; `client.chat(id)` gives the same one for the same id."""
 
-    def __init__(
-        self, id_: str, context: Context, chats: ChatList, ask_refresh: Callable[[Chat], None]
-    ) -> None:
+    def __init__(self, id_: str, context: Context, chats: ChatList) -> None:
         self.id = id_
         self.row: Store[ChatRow | None] = Store(None)
         self.loaded = False
         self._turns = Turns()
         self._context = context
         self._list = chats
-        self._ask_refresh = ask_refresh
+        self._refetch_soon = Refetch(context, self.refresh, "a chat")
         self._asked: set[str] = set()
         self._early: deque[tuple[wire.ChatEvent, int]] = deque(maxlen=EARLY)
         self._requests = 0
@@ -101,6 +100,10 @@ class Chat:
             if not self._requests:
                 self._early.clear()
 
+    def refresh_soon(self) -> None:
+        """Fetch the chat again in the background."""
+        self._refetch_soon.ask()
+
     def forget(self) -> None:
         """Drop what was fetched, as stale."""
         self._generation += 1
@@ -141,7 +144,7 @@ class Chat:
 
     def _refetch(self) -> None:
         if self.loaded or self._turns.current_id is not None:
-            self._ask_refresh(self)
+            self._refetch_soon.ask()
 
     def _retitle(self, title: str) -> None:
         row = self.row.value

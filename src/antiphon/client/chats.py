@@ -22,13 +22,11 @@ class ChatReducer:
         self,
         context: Context,
         chats: ChatList,
-        ask_refresh: Callable[[Chat], None],
         ask_tags: Callable[[], None],
     ) -> None:
         self.handles: dict[str, Chat] = {}
         self._context = context
         self._list = chats
-        self._ask_refresh = ask_refresh
         self._ask_tags = ask_tags
         self._making = 0
         self._unclaimed: deque[tuple[wire.ChatEvent, int]] = deque(maxlen=UNCLAIMED)
@@ -72,4 +70,4 @@ class ChatReducer:
         return chat
 
     def _new(self, chat_id: str) -> Chat:
-        return Chat(chat_id, self._context, self._list, self._ask_refresh)
+        return Chat(chat_id, self._context, self._list)

@@ -92,9 +92,7 @@ class Client:
             self._outbox,
             self._catch_up.channel_refetch.ask,
         )
-        self._chats = ChatReducer(
-            context, self._chat_list, self._catch_up.refresh_chat_soon, self._catch_up.tag_refetch.ask
-        )
+        self._chats = ChatReducer(context, self._chat_list, self._catch_up.tag_refetch.ask)
         self._catch_up.channels, self._catch_up.chats = self._channels, self._chats
         self._supervisor = Supervisor(context, self._arrived, self._catch_up_now)
         context.say, context.ask_catch_up = self._supervisor.say, self._supervisor.ask_catch_up
@@ -303,7 +301,7 @@ class Client:
         """Ask the first question of a new chat; returns when the server has taken it."""
         chat = await self._chats.make(text, model, message_id, turn_id)
         self._catch_up.chat_refetch.ask()
-        self._catch_up.refresh_chat_soon(chat)
+        chat.refresh_soon()
         return chat
 
     async def models(self) -> tuple[ModelInfo, ...]:

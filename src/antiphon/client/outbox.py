@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,6 +71,7 @@ class _Entry:
     form: MessageForm
     timeline: Timeline
     sending: Sending
+    look_again: Callable[[], None]
     uncertain: bool = False  # a post was not answered: it may have been stored
     after: int = 0  # created_at (ns) of the newest message that was known before the first post
 
@@ -100,11 +101,16 @@ class Outbox:
         timeline: Timeline,
         text: str,
         *,
+        look_again: Callable[[], None] = lambda: None,
         temp_id: str | None = None,
         reply_to_id: str | None = None,
         parent_id: str | None = None,
     ) -> Sending:
-        """Show a message as pending and post it in its turn."""
+        """Show a message as pending and post it in its turn.
+
+        `look_again` fetches the timeline anew: an answer that a page has overtaken may speak of a message
+        that was deleted meanwhile.
+        """
         temp_id = temp_id or str(uuid.uuid4())
         known = self._sendings.get(temp_id)
         if known is not None:
@@ -114,7 +120,9 @@ class Outbox:
             temp_id=temp_id, content=text, reply_to_id=reply_to_id, parent_id=parent_id, data={}
         )
         newest = timeline.newest()
-        entry = _Entry(channel_id, form, timeline, Sending(temp_id), after=newest.created_at if newest else 0)
+        entry = _Entry(
+            channel_id, form, timeline, Sending(temp_id), look_again, after=newest.created_at if newest else 0
+        )
         self._remember(entry.sending)
         if parent_id == timeline.parent_id:
             timeline.add_pending(temp_id, self._shown(entry))
@@ -185,6 +193,7 @@ class Outbox:
 
     async def _attempt(self, entry: _Entry) -> bool:
         """Try to post; give whether to try again after a while."""
+        asked_at = self._context.arrivals.next()
         try:
             message = await self._deliver(entry)
         except Unreachable as error:
@@ -200,7 +209,9 @@ class Outbox:
         except BadAnswer as error:
             self._fail(entry, str(error))
         else:
-            self._confirm(entry, message, self._context.arrivals.next())
+            self._confirm(entry, message, self._context.arrivals.next(), asked_at)
+            if entry.uncertain or entry.timeline.refreshed_at > asked_at:
+                entry.look_again()
         return False
 
     async def _deliver(self, entry: _Entry) -> Message:
@@ -249,13 +260,13 @@ class Outbox:
 
     # Ends
 
-    def _confirm(self, entry: _Entry, message: Message, stamp: int) -> None:
+    def _confirm(self, entry: _Entry, message: Message, stamp: int, asked_at: int | None = None) -> None:
         self._drop(entry)
         self._claimed[message.id] = None
         if len(self._claimed) > CLAIMED:
             self._claimed.popitem(last=False)
         if entry.form.parent_id == entry.timeline.parent_id:
-            entry.timeline.confirm(entry.temp_id, message, stamp)
+            entry.timeline.confirm(entry.temp_id, message, stamp, asked_at=asked_at)
         if entry.sending.state not in {"confirmed", "discarded"}:
             entry.sending._confirm(message)  # noqa: SLF001 - as above
 

@@ -106,7 +106,7 @@ class Paging:
         """Fetch a page and merge it; False when it does not touch what is held."""
         timeline = self._timeline
         epoch, asked_at = self._epoch, self._arrivals.next()
-        timeline.page_requested()
+        timeline.page_requested(asked_at, newest=skip == 0)
         try:
             page = await self._fetch_page(skip, limit)
             if epoch != self._epoch:

@@ -38,7 +38,8 @@ _Place = tuple[int, str]
 @dataclass(slots=True)
 class _Held:
     row: Row
-    stamp: int  # the arrival number of the latest account that was merged
+    stamp: int  # how new what we know of it is: the number of the latest account that was merged
+    heard: int  # when we last heard that it exists
 
 
 class Timeline:
@@ -48,6 +49,8 @@ class Timeline:
         self.parent_id = parent_id
         self.loaded = False
         self.has_earlier = False
+        self.refreshed_at = 0
+        """When the newest page was last asked for."""
         self._held: dict[str, _Held] = {}
         self._order: list[_Place] = []
         self._pending: dict[str, Row] = {}
@@ -104,10 +107,14 @@ class Timeline:
         message = plain(message)
         if temp_id and temp_id in self._pending:
             self.confirm(temp_id, message, stamp)
-        elif message.id in self._held:
-            self._merge(message, stamp)
-        elif self._within(message):
-            self._insert(message, stamp)
+        else:
+            self._take_new(message, stamp, stamp)
+
+    def _take_new(self, message: Message, as_of: int, heard: int) -> None:
+        if message.id in self._held:
+            self._merge(message, as_of, heard)
+        elif message.id not in self._gone and self._within(message):
+            self._insert(message, as_of, heard)
 
     def changed(self, message: Message, stamp: int) -> None:
         """Take a newer account of a message: edited, reacted to, pinned, replied to."""
@@ -129,8 +136,10 @@ class Timeline:
 
     # Pages
 
-    def page_requested(self) -> None:
+    def page_requested(self, asked_at: int, *, newest: bool) -> None:
         """Say that a page is on its way, so that events about its rows are kept until it comes."""
+        if newest:
+            self.refreshed_at = asked_at
         self._requests += 1
 
     def page_answered(self) -> None:
@@ -210,7 +219,7 @@ class Timeline:
         if start is None or end is None:
             return
         lacking = [
-            id_ for _, id_ in self._order[start:end] if id_ not in ids and self._held[id_].stamp <= asked_at
+            id_ for _, id_ in self._order[start:end] if id_ not in ids and self._held[id_].heard <= asked_at
         ]
         for id_ in lacking:
             self._remember_gone(id_)
@@ -239,19 +248,22 @@ class Timeline:
             row = self._pending[temp_id] = replace(row, state=state, error=error)
             self._changed(Replaced(temp_id, row))
 
-    def confirm(self, temp_id: str, message: Message, stamp: int) -> None:
+    def confirm(self, temp_id: str, message: Message, stamp: int, *, asked_at: int | None = None) -> None:
         """Take the server's account of a row of ours, from the answer or from the event, whichever comes
         first.
+
+        `stamp` is the number of its arrival. An answer says what was so when it was asked for, `asked_at`.
         """
+        as_of = stamp if asked_at is None else asked_at
         pending = self._pending.get(temp_id)
         if pending is None:
-            self.created(message, stamp)
+            self._take_new(plain(message), as_of, stamp)
             return
         message = plain(message)
         if message.id in self._gone or message.id in self._held:
             self.drop_pending(temp_id)
             if message.id in self._held:
-                self._merge(message, stamp)
+                self._merge(message, as_of, stamp)
             return
         # The answer of a post names no user and no counters; the pending row does.
         missing = {
@@ -266,11 +278,11 @@ class Timeline:
         )
         del self._pending[temp_id]
         if in_place:
-            row = self._hold(message, stamp, key=temp_id)
+            row = self._hold(message, as_of, stamp, key=temp_id)
             self._changed(Replaced(temp_id, row))
         else:
             self._changed(Removed(temp_id))
-            self._insert(message, stamp, key=temp_id)
+            self._insert(message, as_of, stamp, key=temp_id)
 
     def drop_pending(self, temp_id: str) -> Row | None:
         """Take a row of ours away: discarded, or confirmed elsewhere."""
@@ -284,25 +296,26 @@ class Timeline:
     def _within(self, message: Message) -> bool:
         return not (self.has_earlier and self._order and (message.created_at, message.id) < self._order[0])
 
-    def _hold(self, message: Message, stamp: int, key: str | None = None) -> Row:
+    def _hold(self, message: Message, stamp: int, heard: int, key: str | None = None) -> Row:
         row = Row(key or message.id, message, temp_id=key)
-        self._held[message.id] = _Held(row, stamp)
+        self._held[message.id] = _Held(row, stamp, heard)
         insort(self._order, (message.created_at, message.id))
         if message.reply_to_id:
             self._quoting.setdefault(message.reply_to_id, set()).add(message.id)
         return row
 
-    def _insert(self, message: Message, stamp: int, key: str | None = None) -> None:
-        row = self._hold(message, stamp, key)
+    def _insert(self, message: Message, stamp: int, heard: int | None = None, key: str | None = None) -> None:
+        row = self._hold(message, stamp, stamp if heard is None else heard, key)
         self._changed(Inserted(row, self._key_after(message)))
 
-    def _merge(self, message: Message, stamp: int) -> None:
+    def _merge(self, message: Message, stamp: int, heard: int | None = None) -> None:
         held = self._held.get(message.id)
         if held is None:
             return
         later = stamp >= held.stamp
         result = merged(held.row.message, message, later=later)
         held.stamp = max(held.stamp, stamp)
+        held.heard = max(held.heard, stamp if heard is None else heard)
         if result is not held.row.message:
             held.row = replace(held.row, message=result)
             self._changed(Replaced(held.row.key, held.row))
