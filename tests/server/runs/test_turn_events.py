@@ -9,6 +9,8 @@ from typing import Any
 from tests.server.providers.provider import USAGE, WORDS
 from tests.server.runs.talking import ALL_TASKS, Talk, form, talking, window_of
 
+from antiphon.wire import Malformed, Unknown, parse_event
+
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TEXT = "".join(WORDS).strip()
 
@@ -122,8 +124,11 @@ async def test_a_stopped_answer_is_told_in_the_recorded_order_and_stored(talk: T
 
 async def test_deltas_carry_their_offset_and_make_up_the_answer(talk: Talk) -> None:
     """W-45: each delta says where it belongs, and together they are the text, sent once."""
-    asked = await talk.ask("words")
+    asked = await talk.ask("held")
+    await asked.until("response:completion", type="response.output_text.delta")
+    talk.provider.gate.set()
     await asked.over()
+    assert len(asked.deltas()) > 1
     text = ""
     for delta in asked.deltas():
         assert delta["offset"] == len(text)
@@ -144,6 +149,21 @@ async def test_a_late_window_gets_the_text_so_far_and_then_what_follows(talk: Ta
     following = asked.deltas()[before:]
     assert following[0]["offset"] == len(turn["content"])
     assert turn["content"] + "".join(delta["delta"] for delta in following) == "".join(WORDS)
+
+
+async def test_every_event_is_one_that_the_wire_knows(talk: Talk) -> None:
+    """What is told of good, failed and stopped answers reads back as typed events, and nothing is lost."""
+    for model in ("words", "reasoning", "tool", "early", "eliza"):
+        asked = await talk.ask(model, background_tasks=ALL_TASKS)
+        await asked.over()
+    stopped = await talk.ask("held")
+    await talk.person.post(f"/api/tasks/chat/{stopped.chat_id}/stop")
+    await stopped.over()
+    told = [payload for name, payload in talk.window.heard if name == "events"]
+    for payload in told:
+        event = parse_event("events", payload)
+        assert not isinstance(event, Unknown | Malformed), event
+        assert event.dump() == payload
 
 
 async def test_two_models_make_one_chat_active_once(talk: Talk) -> None:
@@ -264,7 +284,7 @@ async def test_a_06_client_gets_the_whole_text_in_the_recorded_order(tmp_path: P
         theirs = recorded("0.6.41", "events.jsonl", "AI chat, new", "user1")
         kinds = [kind for kind, _shape in outline(theirs)]
         assert kinds[:2] == ["chat:completion", "chat:completion"]
-        # Our first words are the title before the answer; theirs comes with the background tasks.
+        # Our first words are the title before the answer.
         assert ours[0]["data"] == {"type": "chat:title", "data": "tell me something"}
         answer_part = [envelope for envelope in ours[1:] if envelope["data"]["type"] == "chat:completion"]
         their_part = [envelope for envelope in theirs if envelope["data"]["type"] == "chat:completion"]
