@@ -110,13 +110,25 @@ class Accounts:
                 text = f"{last} {text}"
             await self.post(self.people[n % len(self.people)], channel, text)
 
-    async def clear(self) -> None:
-        """Delete what was made here: channels, then people. Only needed on a server that goes on living."""
+    async def clear(self) -> list[str]:
+        """Delete what was made here, on a server that goes on living: channels, then people.
+
+        Returns what could not be deleted, in sentences.
+        """
         rest = self.rest(self.admin)
-        for channel in self.channels.values():
-            await rest.call("DELETE", f"/api/v1/channels/{channel}/delete")
+        left: list[str] = []
+        for name, channel in self.channels.items():
+            try:
+                await rest.call("DELETE", f"/api/v1/channels/{channel}/delete")
+            except BenchError as error:
+                left.append(f"the channel {name!r} is still there: {error}")
         for person in self.people:
-            await rest.call("DELETE", f"/api/v1/users/{person.id}")
+            try:
+                await rest.call("DELETE", f"/api/v1/users/{person.id}")
+            except BenchError as error:
+                left.append(f"{len(self.people)} accounts *@bench.test are still there: {error}")
+                break
+        return left
 
 
 async def _sign(rest: Rest, kind: str, body: dict[str, str]) -> Person:
@@ -140,11 +152,12 @@ async def _open_doors(rest: Rest) -> None:
 
 @asynccontextmanager
 async def made(
-    server: Server, count: int, admin: tuple[str, str] | None = None, *, keep: bool = True
+    server: Server, count: int, admin: tuple[str, str] | None = None, *, left: list[str] | None = None
 ) -> AsyncIterator[Accounts]:
     """`count` people on a server: the first account of a fresh one runs it, else `admin` signs in.
 
-    Addresses and passwords are drawn for this run. Unless `keep`, channels and people are deleted at the end.
+    Addresses and passwords are drawn for this run. With `left`, channels and people are deleted at the end,
+    and what could not be deleted is added to it.
     """
     async with aiohttp.ClientSession(timeout=REQUEST_LIMIT) as http:
         guest = Rest(server.url, http)
@@ -169,5 +182,5 @@ async def made(
                 accounts.people.append(await _sign(guest, "signup", form(f"Person {n + 1}")))
             yield accounts
         finally:
-            if not keep:
-                await accounts.clear()
+            if left is not None:
+                left += await accounts.clear()

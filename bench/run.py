@@ -131,7 +131,7 @@ class Run:
         email, password = os.environ.get("BENCH_ADMIN_EMAIL"), os.environ.get("BENCH_ADMIN_PASSWORD")
         admin = (email, password) if email and password else None
         subject.accounts = await stack.enter_async_context(
-            accounts.made(subject.server, self.sizes.people, admin, keep=False)
+            accounts.made(subject.server, self.sizes.people, admin, left=self.report.notes)
         )
         await stack.enter_async_context(lent_models(subject.accounts, subject.provider_url))
 
