@@ -243,7 +243,6 @@ def message_editor(row: TimelineRow, *, action: str) -> h.Element:
             rows="2",
             aria_label="Edit message",
             required=True,
-            autofocus=True,
         )[row.message.content],
         h.div(".row")[
             h.button(".primary.small", type="submit")["Save"],
