@@ -41,8 +41,8 @@ class AntiphonProcess:
     """`antiphon` (or `antiphon serve`, `antiphon page`) as a process that a test owns.
 
     Entering starts it on a free port and waits until it answers; leaving ends it. It sees no setting of
-    the machine's environment, only `env`. `output` holds what it has printed so far, both streams, in the
-    order of arrival.
+    the machine's environment, only `env`; with `options=False` not even a port or a folder but by `env`.
+    `output` holds what it has printed so far, both streams, in the order of arrival.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class AntiphonProcess:
         env: Mapping[str, str] | None = None,
         port: int = 0,
         ready_path: str = "/health",
+        options: bool = True,
     ) -> None:
         self.data_dir = data_dir
         self.command = command
@@ -60,6 +61,7 @@ class AntiphonProcess:
         self.env = dict(env or {})
         self.port = port
         self.ready_path = ready_path
+        self.options = options
         self._process: subprocess.Popen[str] | None = None
         self._lines: list[str] = []
         self._changed = threading.Condition()
@@ -109,8 +111,8 @@ class AntiphonProcess:
     def spawn(self) -> None:
         """Start the process and wait for nothing."""
         self._join()
-        options = ["--port", str(self.port), "--data-dir", str(self.data_dir)]
-        if self.command[:1] != ("serve",):
+        options = ["--port", str(self.port), "--data-dir", str(self.data_dir)] if self.options else []
+        if self.options and self.command[:1] != ("serve",):
             options.append("--no-open")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "antiphon", *self.command, *options, *self.args],
