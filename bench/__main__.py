@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -21,6 +22,7 @@ from rich.progress import (
 )
 
 from bench.failure import BenchError
+from bench.report import Report
 from bench.run import NAMES, Choice, Run, choice, open_webui_name
 from bench.scenario import Sizes
 from bench.target import Kind, Launch, require_loopback
@@ -64,6 +66,13 @@ def all_choices(first: Choice, versus: Sequence[str]) -> list[Choice]:
     return choices
 
 
+async def until_told(run: Run) -> Report:
+    """The run; SIGTERM ends it like Ctrl-C, so that nothing it has started stays behind."""
+    task = asyncio.ensure_future(run.go())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
 def bench(
     url: Annotated[
         str | None, typer.Option(help="Measure the server that runs here (loopback only).")
@@ -101,7 +110,10 @@ def bench(
         choices = all_choices(first_choice(url, spawn, venv), versus or ())
         with Progress(*columns, console=console) as progress:
             run = Run(choices, names, sizes, progress)
-            report = asyncio.run(run.go())
+            report = asyncio.run(until_told(run))
+    except asyncio.CancelledError:
+        console.print("bench: told to end; everything it started has ended")
+        raise typer.Exit(143) from None
     except BenchError as error:
         console.print(f"bench: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None

@@ -157,7 +157,10 @@ async def serve(port: int) -> None:
 async def running() -> AsyncIterator[str]:
     """A provider in a process of its own for the block; gives its address."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.provider", "--port", "0"), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "bench.provider", "--port", "0"),
+        cwd=ROOT,
+        start_new_session=True,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         if process.stdout is None:

@@ -48,6 +48,7 @@ class Swarm:
             "-m",
             "bench.sockets",
             cwd=ROOT,
+            start_new_session=True,  # Ctrl-C is for the bench, which ends what it has started
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=1 << 26,

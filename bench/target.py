@@ -166,6 +166,7 @@ async def started(launch: Launch, data: Path, provider_url: str) -> AsyncIterato
             launch.command(port, data),
             cwd=ROOT if launch.kind is Kind.ANTIPHON else data,
             env=launch.environment(data, provider_url),
+            start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
