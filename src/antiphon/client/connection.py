@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
+import engineio  # type: ignore[import-untyped]  # it ships no types
 import socketio  # type: ignore[import-untyped]  # it ships no types
 
 from .inbox import Answer
@@ -23,6 +24,9 @@ MOST_BYTES = 32 * 1024 * 1024
 """Largest packet that is read; Open WebUI sends up to 16 MiB, aiohttp's own limit of 4 MiB would cut the
 link.
 """
+
+CLOSING = 1.0
+"""Seconds for a farewell: a link that is dead, or polls, would keep us waiting for much longer."""
 
 _library_log = logging.getLogger(f"{__name__}.library")
 _library_log.setLevel(logging.CRITICAL)
@@ -133,7 +137,7 @@ class Connection:
         """
         io, http = self._io, self._http
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(CLOSING):
                 await io.disconnect()
         except (TimeoutError, socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError):
             log.debug("the connection was already broken when it was closed")
@@ -162,3 +166,6 @@ async def _end(eio: Any) -> None:
         task.cancel()
     if tasks:
         await asyncio.gather(*tasks, return_exceptions=True)
+    # It keeps every client that is connected in a list, and one that dies while it says farewell stays there.
+    if eio in engineio.base_client.connected_clients:
+        engineio.base_client.connected_clients.remove(eio)

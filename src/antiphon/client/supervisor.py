@@ -45,6 +45,7 @@ class Supervisor:
         self._stale = asyncio.Event()
         self._hurry = asyncio.Event()
         self._suspicion = asyncio.Event()
+        self._checking = False
         self._over = asyncio.Event()
         self._over_reason = "signed out"
         self._attempt = 0
@@ -75,7 +76,8 @@ class Supervisor:
 
     def suspect(self) -> None:
         """A request was answered 401: find out whether this person is still signed in."""
-        self._suspicion.set()
+        if not self._checking:
+            self._suspicion.set()
 
     def end(self, reason: str) -> None:
         """The person is signed out: stop for good."""
@@ -280,12 +282,15 @@ class Supervisor:
         if self._context.token is None:
             self.end("nobody is signed in")
             return
+        self._checking = True
         try:
             await self._context.rest.accounts.session_user()
         except SignedOut as error:
             self.end(error.detail)
         except AntiphonError as error:
             log.debug("the session could not be checked: %s", type(error).__name__)
+        finally:
+            self._checking = False
 
     async def _pause(self, delay: float) -> None:
         """Wait for the next attempt, or until somebody is in a hurry."""
