@@ -29,16 +29,30 @@ def rows(page: Path) -> list[list[str]]:
 
 @cache
 def functions_of(path: str) -> dict[str, str]:
-    """Give the source of each test function in a file; an absent file has none."""
+    """Give the source of each test in a file, by name; an absent file has none.
+
+    A state machine is a test too (`TestLaw = Machine.TestCase`); what it shows stands in the docstring of its file.
+    """
     file = ROOT / path
     if not file.is_file():
         return {}
     source = file.read_text("utf-8")
-    return {
+    tree = ast.parse(source)
+    found = {
         node.name: ast.get_source_segment(source, node) or ""
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     }
+    for node in tree.body:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Attribute)
+            and node.value.attr == "TestCase"
+        ):
+            found |= {
+                name.id: ast.get_docstring(tree) or "" for name in node.targets if isinstance(name, ast.Name)
+            }
+    return found
 
 
 def missing(cell: str) -> list[str]:
