@@ -142,3 +142,18 @@ async def test_every_page_forbids_what_it_does_not_need(page: Page) -> None:
     assert "<script>" not in home
     assert " onclick=" not in home
     assert " style=" not in home
+
+
+async def test_a_token_that_the_server_no_longer_knows_signs_every_tab_out(page: Page) -> None:
+    """Revoked elsewhere, the session ends here too: the stream says so, and the next page is the one to sign in."""
+    browser = await page.person("Ada")
+    tab = await browser.open(kind="home")
+    (person,) = page.site.people
+    await person.client.rest.accounts.sign_out()
+    home = await browser.get("/channels/some")
+    await tab.ends()
+    assert tab.events[-1].name == "signed-out"
+    again = await browser.get("/channels/some")
+    assert (home.status, again.headers.get("location")) in {
+        (status, "/auth?redirect=/channels/some") for status in (303, 404, 401, 503)
+    }

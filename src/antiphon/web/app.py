@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -150,7 +151,7 @@ class Site:
             person = await self._person(request)
             if person is None:
                 wanted = request.url.path if request.method == "GET" else "/"
-                back = "" if wanted == "/" else f"?redirect={path_of_ours(wanted)}"
+                back = "" if wanted == "/" else f"?redirect={quote(path_of_ours(wanted))}"
                 return redirect(request, f"/auth{back}")
             return await view(request, person)
 

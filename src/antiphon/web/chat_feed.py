@@ -15,7 +15,7 @@ from .feed import Feed
 from .frames import blocks, event, gone, morph, rows, some_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from antiphon.client import Chat
     from antiphon.client.turns import ChatChange
@@ -45,6 +45,7 @@ class ChatFeed(Feed):
         chat: Chat,
         *,
         me: SessionUser,
+        names: Mapping[str, str],
         frame: float,
         linger: float,
         ended: Callable[[], None],
@@ -52,6 +53,7 @@ class ChatFeed(Feed):
         super().__init__(linger=linger, ended=ended, frame=frame)
         self.chat = chat
         self.me = me
+        self._names = names
         self._dirty: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         self._growing: dict[str, _Growing] = {}
@@ -65,6 +67,14 @@ class ChatFeed(Feed):
     def whole(self, stream: Stream) -> list[bytes]:
         """Render everything that a tab shows."""
         return [event("patch", self._whole(), id_=self.version)]
+
+    def turns(self) -> tuple[ChatMessage, ...]:
+        """Return the branch on screen, with its models by their names."""
+        return tuple(self._named(turn) for turn in self.chat.turns())
+
+    def _named(self, turn: ChatMessage) -> ChatMessage:
+        name = self._names.get(turn.model or "")
+        return turn if name is None or turn.model_name else turn.model_copy(update={"model_name": name})
 
     # What changes
 
@@ -143,7 +153,7 @@ class ChatFeed(Feed):
             self._growing[turn.id] = _grown(_Growing(around=_around(turn)), turn.content)
         else:
             self._growing.pop(turn.id, None)
-        return str(views.turn(turn, running=running, me=self.me, last=turn.id == last))
+        return str(views.turn(self._named(turn), running=running, me=self.me, last=turn.id == last))
 
     def _growth(self, turn: ChatMessage) -> str | None:
         """Return the patch of an answer that only became longer, or None where it must be rendered whole."""

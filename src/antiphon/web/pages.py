@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import htpy as h
 from markupsafe import Markup
@@ -91,7 +92,7 @@ class Pages:
         except AntiphonError as error:
             return self.failed(request, person, error, "This chat is gone, or it is not yours.")
         feed.flush_now()
-        turns = feed.chat.turns()
+        turns = feed.turns()
         models = await person.models()
         asked = next((turn.model for turn in reversed(turns) if turn.model), None)
         main = views.chat_main(
@@ -109,6 +110,8 @@ class Pages:
 
     def waiting(self, request: Request, person: Person) -> Response:
         """The server has not been reached yet: the page comes alive by itself."""
+        if person.signed_out:
+            return redirect(request, f"/auth?redirect={quote(request.url.path)}")
         main = views.error_main(503)
         return self.shell(request, person, main, title=self._settings.product, status=503)
 

@@ -53,9 +53,12 @@ class Person:
         self._feeds: dict[tuple[str, str], Feed] = {}
         self._opening: dict[tuple[str, str], asyncio.Task[Feed]] = {}
         self._sidebar: SidebarFeed | None = None
+        self.model_names: dict[str, str] = {}
+        """What the models are called, by id."""
         self._models: Sequence[ModelInfo] = ()
         self._models_at = -MODELS_FOR
         self._joined = asyncio.Event()
+        self._settled = asyncio.Event()
         self._seen = False
         self._people_task: asyncio.Task[None] | None = None
         self._release = client.link.subscribe(self._on_link)
@@ -83,13 +86,22 @@ class Person:
         if not self._seen:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.first_paint_within):
-                    await self._joined.wait()
+                    await self._settled.wait()
         return self._seen
+
+    @property
+    def signed_out(self) -> bool:
+        """Whether the server no longer knows this person's token."""
+        return self.client.link.value.state is LinkState.SIGNED_OUT
 
     def _on_link(self, link: Link) -> None:
         if link.state is LinkState.LIVE:
             self._joined.set()
+            self._settled.set()
             self._seen = True
+        elif link.state is LinkState.SIGNED_OUT:
+            self._joined.clear()
+            self._settled.set()
         else:
             self._joined.clear()
 
@@ -104,7 +116,6 @@ class Person:
                 me=self.user,
                 linger=self._settings.feed_linger,
                 ended=self._sidebar_ended,
-                now=time.time,
             )
             self._people_task = asyncio.create_task(self._look_for_people(self._sidebar))
         self._sidebar.touch()
@@ -176,9 +187,11 @@ class Person:
         chat = self.client.chat(id_)
         if not chat.loaded:
             await chat.open()
+        await self.models()
         return ChatFeed(
             chat,
             me=self.user,
+            names=self.model_names,
             frame=self._settings.frame,
             linger=self._settings.feed_linger,
             ended=lambda: self._feed_ended(("chat", id_)),
@@ -200,6 +213,7 @@ class Person:
         if now - self._models_at >= MODELS_FOR:
             try:
                 self._models = await self.client.models()
+                self.model_names.update({model.id: model.title for model in self._models})
                 self._models_at = now
             except AntiphonError as error:
                 log.info("the list of models could not be fetched: %s", error)

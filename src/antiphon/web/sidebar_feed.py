@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SidebarFeed(Feed):
-    """What every tab of a person shows around its conversation; which entry is on screen each knows itself."""
+    """What every tab of a person shows around its conversation. A tab knows itself what is on screen."""
 
     def __init__(
         self,
@@ -28,11 +28,9 @@ class SidebarFeed(Feed):
         me: SessionUser,
         linger: float,
         ended: Callable[[], None],
-        now: Callable[[], float],
     ) -> None:
         super().__init__(linger=linger, ended=ended)
         self.me = me
-        self._now = now
         self.channels: Sequence[ChannelEntry] = ()
         self.chats: Sequence[ChatEntry] = ()
         self.people: Sequence[UserEntry] = ()
@@ -64,7 +62,7 @@ class SidebarFeed(Feed):
 
     def link_event(self) -> bytes:
         """Return the patch that shows the link to the server."""
-        return event("patch", morph("#server-link", views.server_link(self.link, now=self._now())))
+        return event("patch", morph("#server-link", views.server_link(self.link)))
 
     def flush(self) -> None:
         """Render the lists that changed and offer them to all tabs."""
@@ -85,8 +83,11 @@ class SidebarFeed(Feed):
         self.schedule()
 
     def _on_channels(self, channels: Sequence[ChannelEntry]) -> None:
+        # Conversations of two stand with the people: a message in a channel leaves that list alone.
+        direct = [channel for channel in channels if channel.type == "dm"]
+        if direct != [channel for channel in self.channels if channel.type == "dm"]:
+            self._dirty.add("people")
         self.channels = channels
-        self._dirty.add("people")  # conversations of two stand with the people
         self._mark("channels")
 
     def _on_chats(self, chats: Sequence[ChatEntry]) -> None:

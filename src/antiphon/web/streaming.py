@@ -98,6 +98,8 @@ class Streaming:
             else:
                 stream.window.show_chat(id_)
             await self._show(person, stream, kind, id_, query.get("version", ""))
+            if kind == "channel" and stream.window.focused and query.get("at_end") == "1":
+                person.read(id_)
         elif kind == "error" and query.get("status") in {"502", "503"}:
             await person.live()
             stream.offer(RELOAD_VIEW)

@@ -36,7 +36,7 @@ document.addEventListener("click", chooseTheme);
 
 if (document.getElementById("page-state")) {
   actions.start(arrived);
-  log.start({ held: outbox.holds, stream: stream.streamName });
+  log.start({ held: outbox.holds, stream: stream.streamName, seen: stream.tellPresence });
   composer.start();
   outbox.start({
     live: stream.isLive,

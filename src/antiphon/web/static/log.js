@@ -10,6 +10,7 @@ let watched = null;
 let loading = false;
 let waits = () => false;
 let name = () => "";
+let reached = () => {};
 let morph = null;
 let queue = Promise.resolve();
 const delayed = new Map(); // rows that changed while their author was editing them
@@ -237,10 +238,12 @@ function blocks(fragment) {
 
 // --- life ----------------------------------------------------------------------------------------------------
 
-/** Start; `held(key)` tells whether the outbox still keeps the message of a local row, `stream()` names the stream. */
-export function start({ held, stream }) {
+/** Start; `held(key)` tells whether the outbox still keeps the message of a local row, `stream()` names the stream,
+    `seen()` is called when the reader came to the end. */
+export function start({ held, stream, seen }) {
   waits = held;
   name = stream;
+  reached = seen;
   window.htmx.registerExtension("antiphon", {
     init(api) {
       morph = api.morph;
@@ -262,8 +265,10 @@ export function start({ held, stream }) {
     (event) => {
       const box = scroller();
       if (!box || (event.target !== box && event.target !== document)) return;
+      const was = atEnd;
       atEnd = distance(box) <= NEAR;
       showJump();
+      if (atEnd && !was) reached();
     },
     { capture: true, passive: true },
   );

@@ -43,9 +43,11 @@ export function start(given) {
   connect();
 }
 
-/** The tab shows something else now: ask for that. */
+/** The tab may show something else now: ask for that. */
 export function follow() {
-  if (phase !== "closed" && shown !== what()) connect();
+  if (phase === "closed") return;
+  if (shown !== what()) connect();
+  else if (phase === "live") show("live", "Connected"); // the status region may have been swapped
 }
 
 function what() {
@@ -65,6 +67,7 @@ function address() {
     sidebar: state().sidebar ?? "",
     status: document.getElementById("view")?.dataset.status ?? "",
     focused: isLookedAt() ? "1" : "",
+    at_end: isAtEnd() ? "1" : "",
   });
   return `/page/stream?${query}`;
 }
@@ -201,13 +204,12 @@ function hide() {
 const isLookedAt = () => document.hasFocus() && !document.hidden;
 
 /** Tell the server that this tab hears it, and whether somebody is looking. */
-function tellPresence() {
+export async function tellPresence() {
   if (phase !== "live") return;
-  call("/page/presence", {
-    stream: name,
-    focused: isLookedAt(),
-    at_end: isAtEnd(),
-  });
+  const told = name;
+  const answer = await call("/page/presence", { stream: told, focused: isLookedAt(), at_end: isAtEnd() });
+  // The server knows no such stream: what still arrives here comes from a dead one.
+  if ([401, 410].includes(answer.status) && phase === "live" && told === name) lost();
 }
 
 function tellNewBuild() {
