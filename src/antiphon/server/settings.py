@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -157,7 +158,7 @@ def _in_one_line(error: ValidationError) -> str:
         alias = field.validation_alias
         choices = [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else []
         if given == name or given in choices:
-            shown = given if given in choices else (choices[0] if choices else name)
+            shown = next((choice for choice in choices if choice in os.environ), given)
             value = "" if name in {"secret_key", "openai_api_keys"} else f"{first['input']!r} "
             return f"{shown}: {value}cannot be used; it takes {field.description}."
     return f"{given}: {first['msg']}."
