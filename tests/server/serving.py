@@ -47,13 +47,16 @@ class Person:
 
     @property
     def id(self) -> str:
+        """The account's id."""
         return str(self.session["id"])
 
     @property
     def token(self) -> str:
+        """The token of the session."""
         return str(self.session["token"])
 
     async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+        """Ask, and give whatever comes back."""
         headers = dict(options.pop("headers", {}))
         if self.session:
             headers.setdefault("Authorization", f"Bearer {self.token}")
@@ -65,12 +68,15 @@ class Person:
             return Answer(answer.status, await answer.json() if is_json else text, answer.headers)
 
     async def get(self, path: str, **options: Any) -> Any:
+        """Ask for something that must be there."""
         return await self._right("GET", path, **options)
 
     async def post(self, path: str, body: Any = None, **options: Any) -> Any:
+        """Post something that must be taken."""
         return await self._right("POST", path, body, **options)
 
     async def delete(self, path: str) -> Any:
+        """Delete something that must be there."""
         return await self._right("DELETE", path)
 
     async def _right(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
@@ -79,12 +85,14 @@ class Person:
         return answer.body
 
     async def say(self, channel: str, content: str, **more: Any) -> dict[str, Any]:
+        """Post a message; gives it as stored."""
         answer: dict[str, Any] = await self.post(
             f"/api/v1/channels/{channel}/messages/post", {"content": content, **more}
         )
         return answer
 
     async def general(self) -> str:
+        """The id of the channel `general`."""
         channels = await self.get("/api/v1/channels/")
         return next(str(channel["id"]) for channel in channels if channel["name"] == "general")
 
@@ -109,11 +117,13 @@ class Socket:
         self.client.on("disconnect", self._end)
 
     async def open(self, url: str, auth: Any, **options: Any) -> None:
+        """Connect; `auth` goes with the handshake."""
         options.setdefault("transports", ["websocket"])
         await self.client.connect(url, auth=auth, socketio_path="/ws/socket.io", **options)
 
     @property
     def sid(self) -> str:
+        """The socket id."""
         return str(self.client.get_sid())
 
     def _hear(self, event: str, *data: Any) -> None:
@@ -141,9 +151,11 @@ class Socket:
         return found[count - 1]
 
     async def emit(self, event: str, payload: Any) -> None:
+        """Send an event."""
         await self.client.emit(event, payload)
 
     async def call(self, event: str, payload: Any) -> Any:
+        """Send an event and wait for its acknowledgement."""
         return await self.client.call(event, payload, timeout=10)
 
     async def settle(self) -> None:
@@ -153,7 +165,12 @@ class Socket:
         await self.call("user-join", {})
 
     async def close(self) -> None:
+        """Disconnect."""
         await self.client.disconnect()
+        # After a server's close the library drops its WebSocket half-open.
+        left = self.client.eio.ws
+        if left is not None:
+            await left.close()
 
 
 class Server:
@@ -168,12 +185,14 @@ class Server:
         self.people: list[Person] = []
 
     async def sign_up(self, name: str, **more: Any) -> Person:
+        """Make an account; what is not named is made up from the name."""
         form = {"name": name, "email": f"{name.lower()}@example.com", "password": PASSWORD, **more}
         person = Person(self.url, self.http, await self.nobody.post("/api/v1/auths/signup", form))
         self.people.append(person)
         return person
 
     async def close(self) -> None:
+        """Disconnect."""
         for person in self.people:
             for one in person.sockets:
                 await one.close()
@@ -185,7 +204,10 @@ async def serving(folder: Path, *, anonymous_seconds: float = 15.0, **settings: 
     app = await asyncio.to_thread(
         lambda: create_app(ServerSettings(data_dir=folder, **settings), anonymous_seconds=anonymous_seconds)
     )
-    listening = socket.create_server(("127.0.0.1", 0))
+    # With the protocol named: asyncio switches Nagle's delay off only for sockets that say they are TCP.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(128)
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",

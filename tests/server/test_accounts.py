@@ -26,7 +26,8 @@ async def test_a_session_says_what_the_original_says(server: Server, bob: Person
     )
     assert sign_in["id"] == bob.id
     assert set(sign_in) == {
-        "id", "name", "role", "email", "profile_image_url", "token", "token_type", "expires_at", "permissions",
+        "id", "name", "role", "email", "profile_image_url",
+        "token", "token_type", "expires_at", "permissions",
     }  # fmt: skip
     session = await bob.get("/api/v1/auths/")
     assert set(session) - set(sign_in) == {

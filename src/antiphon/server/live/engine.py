@@ -84,10 +84,13 @@ class Wire(asgi.WebSocket):  # type: ignore[misc]  # the base class is untyped
     def __init__(self, handler: Any, server: Engine) -> None:
         super().__init__(handler, server)
         self._engine = server
-        self._sid: str = handler.__self__.sid
+        self._socket = handler.__self__
+        self._sid: str = self._socket.sid
         self._reading: asyncio.Task[Any] | None = None
         self._writing: asyncio.Task[Any] | None = None
         self.parting = (1000, "")
+        # The library's own poll starts a task and a timer for each wake-up; a fan-out wakes every socket.
+        self._socket.poll = self.poll
 
     async def __call__(self, environ: Mapping[str, Any]) -> str:
         """Run the connection to its end."""
@@ -107,11 +110,24 @@ class Wire(asgi.WebSocket):  # type: ignore[misc]  # the base class is untyped
         self._engine.refused_frames += 1
         raise OSError
 
+    async def poll(self) -> list[Any]:
+        """Everything that waits to be sent; an empty list ends the writer."""
+        queue = self._socket.queue
+        frames = [await queue.get()]
+        while frames[-1] is not None and not queue.empty():
+            frames.append(queue.get_nowait())
+        if frames[-1] is None:
+            frames.pop()
+            if frames:
+                queue.put_nowait(None)
+        return frames
+
     async def send(self, message: str | bytes) -> None:
         """Send one frame; may wait for a slow peer for as long as `cut` is not called."""
         if self._writing is None:
             self._writing = asyncio.current_task()
-        await super().send(message)
+        kind = "text" if isinstance(message, str) else "bytes"
+        await self.asgi_send({"type": "websocket.send", kind: message})
 
     async def close(self) -> None:
         """Close with the code and reason in `parting`."""
