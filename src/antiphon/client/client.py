@@ -97,6 +97,8 @@ class Client:
         self._supervisor = Supervisor(context, self._arrived, self._catch_up_now)
         context.say, context.ask_catch_up = self._supervisor.say, self._supervisor.ask_catch_up
         context.sid = lambda: self._supervisor.sid
+        self._windows.store.subscribe(lambda _: self._read_what_is_looked_at())
+        self._channel_list.store.subscribe(lambda _: self._read_what_is_looked_at())
         self._root: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
@@ -365,6 +367,12 @@ class Client:
             case wire.Unknown() | wire.Malformed():
                 log.debug("an event was not understood: %s %s", event.name, event.type)
         self._listeners.tell(event)
+
+    def _read_what_is_looked_at(self) -> None:
+        """Mark as read what a focused window shows, as soon as it is known to be unread (W-27)."""
+        for entry in self._channel_list.store.value:
+            if entry.unread_count and self._windows.looked_at(("channel", entry.id)):
+                self._channels.reading.read(entry.id)
 
     def _overflowed(self, dropped: int) -> None:
         log.warning("%d events were dropped because too many came at once; catching up", dropped)

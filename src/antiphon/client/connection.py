@@ -132,9 +132,22 @@ class Connection:
         return self.reason or "the connection ended"
 
     async def close(self) -> None:
-        """End the connection and free everything it holds. Safe at any moment, also in the middle of
-        `open`.
+        """End the connection and free everything it holds; safe at any moment, in the middle of `open` too.
+
+        It takes a second at most, and is carried through even when its caller is cancelled meanwhile.
         """
+        ending = asyncio.create_task(self._close())
+        cancelled = False
+        while not ending.done():
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:
+                cancelled = True
+        ending.result()
+        if cancelled:
+            raise asyncio.CancelledError
+
+    async def _close(self) -> None:
         io, http = self._io, self._http
         try:
             async with asyncio.timeout(CLOSING):

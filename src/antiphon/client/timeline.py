@@ -297,7 +297,7 @@ class Timeline:
         return not (self.has_earlier and self._order and (message.created_at, message.id) < self._order[0])
 
     def _hold(self, message: Message, stamp: int, heard: int, key: str | None = None) -> Row:
-        row = Row(key or message.id, message, temp_id=key)
+        row = Row(key or message.id, self._with_fresh_quote(message), temp_id=key)
         self._held[message.id] = _Held(row, stamp, heard)
         insort(self._order, (message.created_at, message.id))
         if message.reply_to_id:
@@ -313,7 +313,7 @@ class Timeline:
         if held is None:
             return
         later = stamp >= held.stamp
-        result = merged(held.row.message, message, later=later)
+        result = self._with_fresh_quote(merged(held.row.message, message, later=later))
         held.stamp = max(held.stamp, stamp)
         held.heard = max(held.heard, stamp if heard is None else heard)
         if result is not held.row.message:
@@ -343,6 +343,20 @@ class Timeline:
                 held.row, message=held.row.message.model_copy(update={"reply_to_message": new})
             )
             self._changed(Replaced(held.row.key, held.row))
+
+    def _with_fresh_quote(self, message: Message) -> Message:
+        """Give a message whose quote is no older than what is known of the message it quotes."""
+        quote, id_ = message.reply_to_message, message.reply_to_id
+        if quote is None or id_ is None:
+            return message
+        fresh: Message | None = quote
+        if id_ in self._gone:
+            fresh = None
+        elif id_ in self._held:
+            fresh = merged(quote, self._held[id_].row.message, later=False)
+        for early, _ in self._early.get(id_, ()):
+            fresh = merged(fresh, early, later=False) if fresh is not None else None
+        return message if fresh is quote else message.model_copy(update={"reply_to_message": fresh})
 
     def _remember_gone(self, message_id: str) -> None:
         self._gone[message_id] = None

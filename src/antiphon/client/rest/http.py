@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +20,8 @@ MOST_BYTES = 64 * 1024 * 1024
 this.
 """
 
+LARGE_BODY = 512 * 1024
+
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
@@ -30,11 +33,13 @@ class Http:
         self._delays = delays
         self._token = token
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
         self.on_signed_out: Callable[[], None] | None = None
         """Called when the server answers 401 to a request that carried our token."""
 
     async def close(self) -> None:
         """Close the connections."""
+        self._closed = True
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -59,6 +64,8 @@ class Http:
         """Make a request. Raises `RequestFailed` and its kinds, `Unreachable` or `BadAnswer`."""
         token = self._token()
         headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         if token:
             headers["Authorization"] = f"Bearer {token}"
         status, raw = await self._exchange(method, path, headers, body, query)
@@ -87,7 +94,7 @@ class Http:
                 method,
                 self._url + path,
                 headers=headers,
-                json=None if body is None else body.dump(),
+                data=None if body is None else _body(body),
                 params={key: str(value) for key, value in (query or {}).items() if value is not None},
                 allow_redirects=False,
             ) as response:
@@ -109,6 +116,8 @@ class Http:
             ) from error
 
     def _opened(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise Unreachable("the client is closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(
@@ -117,7 +126,6 @@ class Http:
                 # The token travels in a header; a cookie that the server sets must not outlive or outvote it.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 connector=aiohttp.TCPConnector(limit=16),
-                json_serialize=_encode,
             )
         return self._session
 
@@ -158,8 +166,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 _NO_JSON = object()
 
 
-def _encode(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _body(body: WireModel) -> bytes | io.BytesIO:
+    encoded = json.dumps(body.dump(), ensure_ascii=False, separators=(",", ":")).encode()
+    # A large body goes out in pieces, so that it does not hold up the loop.
+    return encoded if len(encoded) < LARGE_BODY else io.BytesIO(encoded)
 
 
 def _decode(raw: bytes) -> Any:
