@@ -1,7 +1,7 @@
 """A real Chromium, real processes, and people who use them.
 
-These tests are synchronous, and each module starts the browser anew: playwright's event loop must not be there when
-another module's asynchronous tests run.
+These tests are synchronous, and each module starts the browser anew: playwright's event loop must not be
+there when another module's asynchronous tests run.
 """
 
 from __future__ import annotations

@@ -8,6 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a caller who went away in the middle of an answer, as one does who stops it."""
+
+
 class LocalProvider:
     """Serves `/v1/models` and `/v1/chat/completions`; `words` are streamed one by one.
 
@@ -72,7 +77,7 @@ class LocalProvider:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property

@@ -14,8 +14,8 @@ Mode = Literal["open", "cut", "silent"]
 class Proxy:
     """Relays to `port` on loopback.
 
-    `cut` resets every connection and refuses new ones; `silence` keeps the connections and passes nothing on, as
-    a network that lost its way does; `mend` makes it whole again, for new connections.
+    `cut` resets every connection and refuses new ones; `silence` keeps the connections and passes nothing on,
+    as a network that lost its way does; `mend` makes it whole again, for new connections.
     """
 
     def __init__(self, port: int) -> None:

@@ -56,7 +56,7 @@ def test_two_people_see_each_others_doings_at_once(antiphon: AntiphonProcess, vi
 def test_a_chat_streams_and_gets_its_title_and_an_added_provider_brings_its_models(
     antiphon: AntiphonProcess, visitor: type[Visitor]
 ) -> None:
-    """The built-in model answers without any key; a provider added in the page is checked and can be asked at once."""
+    """The built-in model needs no key; a provider added in the page is checked and can be asked at once."""
     ada = visitor("Ada", antiphon.url)
     ada.sign_up()
     ada.say("I am worried about my garden")
@@ -104,8 +104,8 @@ def test_a_chat_streams_and_gets_its_title_and_an_added_provider_brings_its_mode
 def test_nothing_is_lost_when_the_server_is_killed_and_a_link_is_cut(
     antiphon: AntiphonProcess, visitor: type[Visitor]
 ) -> None:
-    """Five messages come by REST while a page's link is cut and one is typed into that page: all six are there once,
-    in order, without a reload; who was signed in still is; scroll and composer are as they were.
+    """Five messages come by REST while a page's link is cut, and one is typed into it: all six are there
+    once, in order, without a reload; who was signed in still is; scroll and composer are as they were.
     """
     with Proxy(antiphon.port) as proxy:
         ada, bob = visitor("Ada", antiphon.url), visitor("Bob", proxy.url)
@@ -159,3 +159,63 @@ def test_nothing_is_lost_when_the_server_is_killed_and_a_link_is_cut(
         )
         ada.say("still signed in")
         expect(bob.row("still signed in")).to_be_visible()
+
+
+def test_two_people_talk_alone(antiphon: AntiphonProcess, visitor: type[Visitor]) -> None:
+    """A person in the sidebar leads to a conversation of two; the other finds it there, unread."""
+    ada, bob = visitor("Ada", antiphon.url), visitor("Bob", antiphon.url)
+    ada.sign_up()
+    bob.sign_up()
+    bob.enter()
+    ada.enter()
+    bob.say("hello")
+    ada.page.locator("#people-list").get_by_role("link", name=re.compile("Bob")).click()
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("Bob")
+    expect(ada.page).to_have_url(re.compile("/channels/"))
+    ada.is_connected()
+    ada.say("between us")
+    mine = bob.page.locator("#people-list").get_by_role("link", name=re.compile("Ada"))
+    expect(mine.locator(".unread")).to_contain_text("1")
+    mine.click()
+    expect(bob.row("between us")).to_be_visible()
+    expect(mine).to_have_attribute("aria-current", "page")
+
+
+def test_a_chat_is_stopped_renamed_and_deleted(antiphon: AntiphonProcess, visitor: type[Visitor]) -> None:
+    """An answer ends where it is stopped; a new title is everywhere at once; a deleted chat is left."""
+    with LocalProvider("quill", words=("Once", " upon", " a", " time")) as provider:
+        ada = visitor("Ada", antiphon.url)
+        ada.sign_up()
+        ada.page.goto(antiphon.url + "/settings/providers")
+        ada.page.get_by_label("Address").fill(provider.url)
+        ada.page.get_by_role("button", name="Add and check").click()
+        expect(ada.page.locator(".verification.good")).to_be_visible()
+        ada.page.get_by_role("link", name="New chat").click()
+        ada.page.get_by_label("Model").select_option("quill")
+        provider.go_on.clear()
+        ada.say("Tell me a story")
+        answer = ada.page.locator("article[data-role=assistant]")
+        expect(answer).to_contain_text("Once")
+        other = ada.tab()
+        other.goto(ada.page.url)
+        expect(other.locator("article[data-role=assistant]")).to_have_attribute("data-state", "running")
+        ada.page.get_by_role("button", name="Stop").click()
+        expect(answer).to_have_attribute("data-state", "stopped")
+        expect(other.locator("article[data-role=assistant]")).to_have_attribute("data-state", "stopped")
+        provider.go_on.set()
+        answer.get_by_role("button", name="Try again").click()
+        expect(ada.page.locator("article[data-role=assistant][data-state=done]")).to_contain_text(
+            "Once upon a time"
+        )
+
+        ada.page.get_by_role("button", name="Rename").click()
+        ada.page.get_by_label("New title").fill("A story")
+        ada.page.get_by_role("button", name="Save").click()
+        for page in (ada.page, other):
+            expect(page.get_by_role("heading", level=1)).to_have_text("A story")
+            expect(page).to_have_title(re.compile("^A story"))
+            expect(page.locator("#chat-list")).to_contain_text("A story")
+        ada.page.get_by_role("button", name="Delete chat").click()
+        ada.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        expect(ada.page.locator("#view[data-kind=home]")).to_be_visible()
+        expect(ada.page.locator("#chat-list")).not_to_contain_text("A story")

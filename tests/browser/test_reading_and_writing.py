@@ -6,7 +6,6 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-
 from tests.processes import AntiphonProcess
 
 from .people import Visitor, general, post
@@ -28,9 +27,8 @@ def full(antiphon: AntiphonProcess, visitor: type[Visitor]) -> Visitor:
 
 def distance_to_end(page: Page) -> float:
     """How far the log is from its end, in px."""
-    return float(
-        page.evaluate("() => { const b = document.querySelector('.scroller'); return b.scrollHeight - b.scrollTop - b.clientHeight; }")
-    )
+    box = page.locator(".scroller")
+    return float(box.evaluate("(box) => box.scrollHeight - box.scrollTop - box.clientHeight"))
 
 
 def test_earlier_messages_come_without_a_jump(full: Visitor) -> None:
@@ -75,7 +73,7 @@ def test_a_new_message_moves_only_who_is_at_the_end(full: Visitor, antiphon: Ant
 def test_drafts_and_waiting_messages_survive_a_reload(
     antiphon: AntiphonProcess, visitor: type[Visitor]
 ) -> None:
-    """A draft belongs to its conversation; what waits in the outbox is shown again and sent when the server is back."""
+    """A draft belongs to its conversation; what waits to be sent is shown again, and sent when it can be."""
     ada = visitor("Ada", antiphon.url)
     ada.sign_up()
     ada.box.fill("a question not asked")
@@ -102,7 +100,7 @@ def test_drafts_and_waiting_messages_survive_a_reload(
 def test_two_tabs_send_what_waits_once_and_in_order(
     antiphon: AntiphonProcess, visitor: type[Visitor]
 ) -> None:
-    """Both tabs see what waits; when the link is back it is sent in the order in which it was written, once."""
+    """Both tabs see what waits; when the link is back it is sent in the order of writing, once."""
     with Proxy(antiphon.port) as proxy:
         ada = visitor("Ada", proxy.url)
         ada.sign_up()
@@ -123,7 +121,7 @@ def test_two_tabs_send_what_waits_once_and_in_order(
 
 
 def test_a_silent_link_is_noticed(antiphon: AntiphonProcess, visitor: type[Visitor]) -> None:
-    """When nothing arrives any more, and nothing says that the connection is gone, 25 s are enough to notice."""
+    """When nothing arrives any more, and nothing says that the link is gone, 25 s are enough to notice."""
     with Proxy(antiphon.port) as proxy:
         ada = visitor("Ada", proxy.url)
         ada.page.clock.install()
@@ -132,7 +130,9 @@ def test_a_silent_link_is_noticed(antiphon: AntiphonProcess, visitor: type[Visit
         ada.mark()
         proxy.silence()
         ada.page.clock.fast_forward(26_000)
-        expect(ada.page.get_by_role("status", name="Connection")).to_contain_text("Waiting for the server, next try in")
+        expect(ada.page.get_by_role("status", name="Connection")).to_contain_text(
+            "Waiting for the server, next try in"
+        )
         proxy.mend()
         ada.page.get_by_role("button", name="Try now").click()
         ada.is_connected()
@@ -140,7 +140,7 @@ def test_a_silent_link_is_noticed(antiphon: AntiphonProcess, visitor: type[Visit
 
 
 def test_the_tab_tells_how_much_is_unread(antiphon: AntiphonProcess, visitor: type[Visitor]) -> None:
-    """A message in a channel that is not on screen is counted in the sidebar and in the tab's title, and read there."""
+    """A message in a channel that is not on screen is counted, in the sidebar and in the tab's title."""
     ada, bob = visitor("Ada", antiphon.url), visitor("Bob", antiphon.url)
     ada.sign_up()
     bob.sign_up()
@@ -166,7 +166,7 @@ def test_light_and_dark_are_chosen_once(antiphon: AntiphonProcess, visitor: type
 
 
 def test_a_phone_has_everything(antiphon: AntiphonProcess, visitor: type[Visitor]) -> None:
-    """On a narrow screen the sidebar is a drawer that goes when something in it was chosen; nothing is wider than it."""
+    """On a narrow screen the sidebar is a drawer that goes when something was chosen; nothing is too wide."""
     ada = visitor("Ada", antiphon.url, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
     ada.sign_up()
     ada.page.get_by_role("button", name="Conversations", exact=True).tap()

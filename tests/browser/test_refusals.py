@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import expect
-
 from tests.processes import AntiphonProcess
 
 from .people import PASSWORD, Visitor, general, rest
 
 
 def test_the_way_in_says_what_is_wrong(antiphon: AntiphonProcess, visitor: type[Visitor]) -> None:
-    """A wrong password, a taken address and a weak password each come back with words and with what was typed."""
+    """A wrong password, a taken address and a weak one each come back with words and with what was typed."""
     ada, eve = visitor("Ada", antiphon.url), visitor("Eve", antiphon.url)
     ada.sign_up()
     eve.email = ada.email
@@ -43,7 +42,7 @@ def test_the_way_in_says_what_is_wrong(antiphon: AntiphonProcess, visitor: type[
 def test_a_message_of_a_megabyte_is_refused_beside_its_text(
     antiphon: AntiphonProcess, visitor: type[Visitor]
 ) -> None:
-    """The row stays with the reason and what can be done; the next message goes through; discarding takes it away."""
+    """The row stays with the reason and what can be done; the next message goes through."""
     ada = visitor("Ada", antiphon.url)
     ada.sign_up()
     ada.enter()

@@ -1,4 +1,4 @@
-"""A page and its server in the test's own event loop, spoken to over real HTTP, and streams read as a browser reads them."""
+"""A page and its server in the test's own event loop; streams are read over HTTP, as a browser reads them."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ async def test_the_cookie_is_secure_over_tls(page: Page) -> None:
 
 
 async def test_a_session_survives_a_restart_of_the_page(page: Page, tmp_path) -> None:
-    """Another page with the same folder knows the cookie; the file is for its owner alone and does not hold it."""
+    """Another page with the same folder knows the cookie; the file is private and does not hold it."""
     browser = await page.person("Ada")
     cookie = next(iter(browser.http.cookie_jar))
     file = tmp_path / "page" / "page.sqlite3"
@@ -145,7 +145,7 @@ async def test_every_page_forbids_what_it_does_not_need(page: Page) -> None:
 
 
 async def test_a_token_that_the_server_no_longer_knows_signs_every_tab_out(page: Page) -> None:
-    """Revoked elsewhere, the session ends here too: the stream says so, and the next page is the one to sign in."""
+    """Revoked elsewhere, the session ends here too: the stream says so, and the next page is to sign in."""
     browser = await page.person("Ada")
     tab = await browser.open(kind="home")
     (person,) = page.site.people

@@ -19,7 +19,7 @@ async def test_a_message_of_nothing_or_of_a_megabyte_is_refused_in_words(page: P
 
 
 async def test_bodies_that_are_no_json_object_are_refused_in_words(page: Page) -> None:
-    """Half a line, a list, deep nesting and too much of anything: each gets a detail and the page lives on."""
+    """Half a line, a list, deep nesting and too much of anything: each gets a detail; the page lives on."""
     browser = await page.person("Ada")
     for body in (
         b"",
@@ -58,7 +58,7 @@ async def test_fields_of_the_wrong_kind_are_refused_in_words(page: Page) -> None
 
 
 async def test_a_channel_that_is_gone_says_so_and_what_to_do(page: Page) -> None:
-    """Its page answers 404 with words, a post to it fails with a detail, its stream asks for the view again."""
+    """Its page answers 404 with words, a post to it fails with a detail, its stream asks for the view."""
     browser = await page.person("Ada")
     answer = await browser.get("/channels/00000000-0000-4000-8000-000000000000")
     assert answer.status == 404
@@ -96,7 +96,7 @@ async def test_a_person_who_is_no_administrator_sees_no_providers(page: Page) ->
 
 
 async def test_a_provider_with_a_bad_address_or_a_bad_answer_is_said_in_the_page(page: Page) -> None:
-    """A word that is no address is refused at once; one where nothing answers is added and said to be silent."""
+    """What is no address is refused at once; one where nothing answers is added and said to be silent."""
     ada = await page.person("Ada")
     bad = await ada.form("/page/providers/add", address="not an address", key="k")
     assert bad.status == 422

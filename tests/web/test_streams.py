@@ -35,7 +35,7 @@ async def test_the_first_response_is_the_whole_page(page: Page) -> None:
 
 
 async def test_a_message_reaches_every_tab_as_one_rendered_row(page: Page) -> None:
-    """Two tabs of one person and one of another get the row; it is rendered once for the author and once for the other."""
+    """Two tabs of one person and one of another get the row, which is rendered once for each person."""
     ada, bob = await page.person("Ada"), await page.person("Bob")
     channel = await ada.general()
     tabs = [await opened(ada, channel), await opened(ada, channel), await opened(bob, channel)]
@@ -51,7 +51,7 @@ async def test_a_message_reaches_every_tab_as_one_rendered_row(page: Page) -> No
 
 
 async def test_a_tab_that_has_everything_is_sent_nothing_again(page: Page) -> None:
-    """A second attempt that names the version of the first gets no rows; one that names another gets them all."""
+    """A second attempt that names the version of the first gets no rows; any other gets them all."""
     ada = await page.person("Ada")
     channel = await ada.general()
     await send(ada, channel, 1, "only once")
@@ -116,7 +116,7 @@ async def test_a_drained_page_tells_its_streams_and_closes_within_a_second(page:
 
 
 async def test_a_hundred_tabs_leave_nothing_behind(page: Page) -> None:
-    """A hundred streams cost one socket to the server; closed, they leave no subscriber, task, window or socket."""
+    """A hundred streams cost one socket to the server; closed, they leave no subscriber, task or socket."""
     ada = await page.person("Ada")
     channel = await ada.general()
     await send(ada, channel, 1, "before")
@@ -176,7 +176,7 @@ async def settled(condition) -> None:
 
 
 async def test_a_client_closes_some_time_after_its_last_stream(tmp_path) -> None:
-    """Its feeds and its socket to the server go with it; the session stays, and the next visit opens another."""
+    """Its feeds and its socket to the server go with it; the session stays, the next visit opens another."""
     async with whole(tmp_path, client_idle=0.2, feed_linger=0.1) as page:
         ada = await page.person("Ada")
         tab = await ada.open(kind="home")
@@ -188,7 +188,7 @@ async def test_a_client_closes_some_time_after_its_last_stream(tmp_path) -> None
 
 
 async def test_a_post_is_taken_once_for_each_temp_id(page: Page) -> None:
-    """The browser's second try is answered like the first and makes no second message, also after a new sign-in."""
+    """A second try is answered like the first and makes no second message, also after a new sign-in."""
     ada = await page.person("Ada")
     channel = await ada.general()
     answers = [await ada.act("send", id=channel, temp_id="temp-same", content="once") for _ in range(2)]
@@ -202,7 +202,7 @@ async def test_a_post_is_taken_once_for_each_temp_id(page: Page) -> None:
 
 
 async def test_a_page_without_its_server_is_a_shell_that_comes_alive(tmp_path) -> None:
-    """The first paint says that the server is away; the stream asks for the view as soon as it is there again."""
+    """The first paint says that the server is away; the stream asks for the view as soon as it is back."""
     with AntiphonProcess(tmp_path / "server", "serve") as server:
         async with page_for(None, tmp_path / "page", url=server.url) as page:
             ada = await page.person("Ada")
@@ -223,7 +223,7 @@ async def test_a_page_without_its_server_is_a_shell_that_comes_alive(tmp_path) -
 
 
 async def test_an_answer_grows_block_by_block(page: Page) -> None:
-    """While an answer streams its text comes in blocks that are final once, and the whole turn comes at its end."""
+    """While an answer streams its text comes in blocks, and the whole turn comes at its end, once."""
     ada = await page.person("Ada")
     asked = await ada.act(
         "ask", id="", message_id="question-1", turn_id="answer-01", model="eliza", content="I am sad"

@@ -36,6 +36,7 @@ class ChannelFeed(Feed):
         *,
         me: SessionUser,
         cache: RowCache,
+        saw: Callable[[str], None],
         page_rows: int,
         linger: float,
         ended: Callable[[], None],
@@ -45,6 +46,7 @@ class ChannelFeed(Feed):
         self.me = me
         self.page_rows = page_rows
         self._cache = cache
+        self._saw = saw
         self._rows: dict[str, Row] = {}
         self._order: list[str] = []
         self._dirty: dict[str, None] = {}
@@ -146,6 +148,7 @@ class ChannelFeed(Feed):
     def _on_change(self, change: Change) -> None:
         match change:
             case Inserted(row, before):
+                self._saw(row.message.user_id)
                 if row.key in self._rows:
                     self._forget(row.key)
                 place = len(self._order) if before is None else self._place(before)

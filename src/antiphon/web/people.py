@@ -133,7 +133,14 @@ class Person:
                 sidebar.set_people(await self.people())
             except AntiphonError as error:
                 log.info("the list of people could not be fetched: %s", error)
-            await asyncio.sleep(PEOPLE_EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PEOPLE_EVERY):
+                    await sidebar.strangers.wait()
+            sidebar.strangers.clear()
+
+    def _saw(self, user_id: str) -> None:
+        if self._sidebar is not None:
+            self._sidebar.saw(user_id)
 
     async def people(self) -> Sequence[UserEntry]:
         """List the people one may write to."""
@@ -178,6 +185,7 @@ class Person:
             channel,
             me=self.user,
             cache=self._cache,
+            saw=self._saw,
             page_rows=self._settings.page_rows,
             linger=self._settings.feed_linger,
             ended=lambda: self._feed_ended(("channel", id_)),

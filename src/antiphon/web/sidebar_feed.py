@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from . import views
@@ -40,6 +41,13 @@ class SidebarFeed(Feed):
         self.watch(client.chats.subscribe, self._on_chats)
         self.watch(client.link.subscribe, self._on_link)
         self._dirty.clear()
+        self.strangers = asyncio.Event()
+        """Set when somebody was seen who is not in the list of people."""
+
+    def saw(self, user_id: str) -> None:
+        """Take note of somebody who wrote: a new account is announced by nothing else."""
+        if user_id != self.me.id and all(person.id != user_id for person in self.people):
+            self.strangers.set()
 
     @property
     def unread(self) -> int:

@@ -7,7 +7,7 @@ import { button, call, markCurrent, say, state, title, view } from "./page.js";
 const CONNECT_LIMIT = 20_000; // ms for one attempt
 const SILENCE = 25_000; // ms without any event: lost (the server says `alive` every 10 s)
 const STEADY = 10_000; // ms of being live after which the back-off starts from the beginning
-const HIDDEN = 60_000; // ms that a hidden tab keeps its stream
+const HIDDEN = 2_000; // ms that a tab keeps its stream when another one comes before it
 const STALE = 15_000; // ms of silence at waking that are not worth waiting for
 
 let source = null;
@@ -40,7 +40,8 @@ export function start(given) {
   window.addEventListener("pagehide", close);
   window.addEventListener("focus", tellPresence);
   window.addEventListener("blur", tellPresence);
-  connect();
+  if (document.hidden) hide();
+  else connect();
 }
 
 /** The tab may show something else now: ask for that. */
@@ -174,6 +175,7 @@ function show(kind, words, seconds = "") {
 // --- hidden, awake -----------------------------------------------------------------------------------------------------
 
 function wake() {
+  if (document.hidden) return;
   clearTimeout(hiding);
   hiddenLock?.abort();
   hiddenLock = null;
@@ -186,6 +188,7 @@ function wake() {
 function hide() {
   tellPresence();
   clearTimeout(hiding);
+  if (hiddenLock) return;
   hiding = setTimeout(() => {
     close();
     if (!navigator.locks) return;
@@ -198,7 +201,7 @@ function hide() {
         return new Promise((free) => signal.addEventListener("abort", free, { once: true }));
       })
       .catch(() => {}); // the tab is looked at again before its turn came
-  }, HIDDEN);
+  }, phase === "closed" ? 0 : HIDDEN);
 }
 
 const isLookedAt = () => document.hasFocus() && !document.hidden;
