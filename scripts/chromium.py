@@ -65,23 +65,28 @@ def install_by_apt() -> bool:
         return False
     say("No Chromium found: installing the system's package with apt-get (a minute or two) …")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-        done = subprocess.run(["apt-get", "-q", *command], env=environment, capture_output=True, text=True)
-        if done.returncode:
-            say("apt-get failed: " + " ".join(done.stderr.split())[-300:])
-            return False
-    return True
+    return all(
+        succeeds("apt-get", ["apt-get", "-q", *command], environment)
+        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"])
+    )
 
 
 def install_by_playwright() -> bool:
     """Download Playwright's own build into the person's cache."""
     say("No Chromium found: installing Playwright's own (a minute or two) …")
-    return (
-        subprocess.run(
-            [sys.executable, "-m", "playwright", "install", "chromium"], stdout=sys.stderr
-        ).returncode
-        == 0
+    command = [sys.executable, "-m", "playwright", "install", "chromium"]
+    return succeeds("Playwright", command, dict(os.environ))
+
+
+def succeeds(name: str, command: list[str], environment: dict[str, str]) -> bool:
+    """Whether a command ends well; what it said last is shown if it does not."""
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
+    if done.returncode:
+        said = [line for line in done.stdout.splitlines() if "rror" in line or line.startswith("E: ")]
+        say(f"{name} failed: " + "; ".join(said[-2:] or [f"code {done.returncode}"]))
+    return done.returncode == 0
 
 
 def found(path: str, how: str) -> int:
