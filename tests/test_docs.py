@@ -31,7 +31,7 @@ def rows(page: Path) -> list[list[str]]:
 def functions_of(path: str) -> dict[str, str]:
     """Give the source of each test in a file, by name; an absent file has none.
 
-    A state machine is a test too (`TestLaw = Machine.TestCase`); what it shows stands in the docstring of its file.
+    A state machine is a test too (`TestLaw = Machine.TestCase`); its file tells what it shows.
     """
     file = ROOT / path
     if not file.is_file():
