@@ -145,4 +145,3 @@ def _state(settings: ServerSettings, anonymous_seconds: float) -> ServerState:
     state.providers = Providers(state)
     state.runs = Runs(state)
     return state
-

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from antiphon.server.errors import Problem
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """A chat document with its history is the largest thing that comes; a channel message is far below."""
-
-_REFUSAL = f'{{"detail":"The body is too large: at most {MAX_BODY_BYTES // 1024 // 1024} MiB are taken."}}'
-
-
-class _TooLargeError(Exception):
-    pass
 
 
 class BodyLimit:
@@ -20,6 +17,7 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
         self._app = app
         self._limit = limit
+        self._refusal = f"The body is too large: at most {limit // 1024 // 1024} MiB are taken."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, counting what comes in."""
@@ -28,10 +26,10 @@ class BodyLimit:
             return
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not declared.isdigit() or int(declared) > self._limit:
-            await _refuse(send)
+            await self._swallow(receive)
+            await JSONResponse({"detail": self._refusal}, 413, {"connection": "close"})(scope, receive, send)
             return
         taken = 0
-        started = False
 
         async def counted() -> Message:
             nonlocal taken
@@ -39,22 +37,16 @@ class BodyLimit:
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
                 if taken > self._limit:
-                    raise _TooLargeError
+                    raise Problem(413, self._refusal)
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+        await self._app(scope, counted, send)
 
-        try:
-            await self._app(scope, counted, noted)
-        except _TooLargeError:
-            if not started:
-                await _refuse(send)
-
-
-async def _refuse(send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": _REFUSAL.encode()})
+    async def _swallow(self, receive: Receive) -> None:
+        """Read on for a while without keeping it: a client that is still sending would not see the answer."""
+        taken = 0
+        while taken < 4 * self._limit:
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if message["type"] != "http.request" or not message.get("more_body"):
+                return

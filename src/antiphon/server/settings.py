@@ -159,6 +159,7 @@ def _in_one_line(error: ValidationError) -> str:
         choices = [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else []
         if given == name or given in choices:
             shown = next((choice for choice in choices if choice in os.environ), given)
-            value = "" if name in {"secret_key", "openai_api_keys"} else f"{first['input']!r} "
+            typed = os.environ.get(shown, first["input"])
+            value = "" if name in {"secret_key", "openai_api_keys"} else f"{typed!r} "
             return f"{shown}: {value}cannot be used; it takes {field.description}."
     return f"{given}: {first['msg']}."

@@ -6,7 +6,7 @@ import re
 from email.utils import formatdate
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy import func, select
 
 from antiphon.server.accounts.people import (
@@ -21,7 +21,7 @@ from antiphon.server.channels.first import add_general
 from antiphon.server.errors import Problem
 from antiphon.server.permissions import permissions_of
 from antiphon.server.security.passwords import weakness_of
-from antiphon.server.security.principals import Admin, Principal, SignedIn
+from antiphon.server.security.principals import Admin, Principal, SignedIn, token_of
 from antiphon.server.security.tokens import Token
 from antiphon.server.state import ServerState, State
 from antiphon.server.storage.tables.accounts import users
@@ -103,15 +103,15 @@ async def session_user(
 @router.api_route(
     "/signout", methods=["GET", "POST"], response_model=SignedOut, response_model_exclude_unset=True
 )
-async def sign_out(
-    response: Response,
-    found: SignedIn,
-    state: State,
-) -> dict[str, Any]:
-    """Take the token back, and close the sockets that came with it."""
-    _person, token = found
-    await state.principals.revoke(token)
-    await state.live.close_token(token.jti)
+async def sign_out(request: Request, response: Response, state: State) -> dict[str, Any]:
+    """Take the token back, and close the sockets that came with it. Whoever is out already is told so
+    alike.
+    """
+    found = await state.principals.of_token(token_of(request))
+    if found is not None:
+        _person, token = found
+        await state.principals.revoke(token)
+        await state.live.close_token(token.jti)
     response.delete_cookie("token")
     return {"status": True}
 

@@ -70,6 +70,10 @@ class Channel:
         """Whether this person may rename or delete it and choose its members."""
         return person.is_admin or self.record["user_id"] == person.id
 
+    def hidden_from(self) -> list[str]:
+        """Who has hidden this conversation from their list."""
+        return [person for person, of in self.members.items() if not of.is_active] if self.is_closed else []
+
     def _granted(self, person: Principal, permissions: tuple[str, ...]) -> bool:
         if person.is_admin or self.record["user_id"] == person.id:
             return True
@@ -82,7 +86,7 @@ class Channel:
 
 
 class Directory:
-    """Finds channels by id. Whoever changes one calls `forget`."""
+    """Finds channels by id. Whoever changes one calls `forget` at once after the transaction that did."""
 
     def __init__(
         self, database: Database, may_use_channels: Callable[[Principal], bool], *, dialect: str
@@ -107,6 +111,10 @@ class Directory:
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return channel
+
+    def is_current(self, channel: Channel) -> bool:
+        """Whether nothing about this channel changed since it was given out."""
+        return self._kept.get(channel.id) is channel
 
     def forget(self, channel_id: str) -> None:
         """Read this channel again the next time: something about it changed."""

@@ -46,3 +46,16 @@ async def manageable(state: ServerState, channel_id: str, person: Principal) -> 
     if not channel.may_manage(person):
         raise Problem.no_access()
     return channel
+
+
+async def still_writable(state: ServerState, channel: Channel, person: Principal) -> Channel:
+    """For use inside a write: the channel as it is now, which may have changed while the lock was waited for.
+
+    Every change of a channel is made as the writer too, so nothing can change any more until the write ends.
+    """
+    return channel if state.channels.is_current(channel) else await writable(state, channel.id, person)
+
+
+async def still_readable(state: ServerState, channel: Channel, person: Principal) -> Channel:
+    """The same for whoever only needs to see the channel."""
+    return channel if state.channels.is_current(channel) else await readable(state, channel.id, person)

@@ -14,7 +14,7 @@ from antiphon.server.accounts.users import entry
 from antiphon.server.channels.directory import Channel
 from antiphon.server.channels.envelopes import EVENT, about_channel
 from antiphon.server.channels.first import member_row
-from antiphon.server.channels.gate import existing, readable
+from antiphon.server.channels.gate import existing, readable, still_readable
 from antiphon.server.channels.lists import readers_of
 from antiphon.server.channels.messages_rest import answer, ensure_member
 from antiphon.server.channels.rest import let_in, require_people, shut_out
@@ -56,7 +56,9 @@ async def members(
         condition.append(or_(name, users.c.email.like(f"%{escaped}%", escape="\\")))
     order = _ORDERS.get(order_by, users.c.created_at)
     chosen = select(users).where(*condition)
-    chosen = chosen.order_by(order.desc() if direction == "desc" else order.asc(), users.c.id)
+    chosen = chosen.order_by(
+        order.desc() if direction == "desc" else order.asc(), func.lower(users.c.name), users.c.id
+    )
     async with state.database.read() as connection:
         rows = (await connection.execute(chosen.limit(PAGE).offset((page - 1) * PAGE))).all()
         total = await connection.execute(select(func.count()).select_from(users).where(*condition))
@@ -68,8 +70,8 @@ async def members(
 async def set_active(channel_id: str, form: MemberActive, state: State, user: User) -> bool:
     """Hide a conversation from one's list, or show it again."""
     channel = await readable(state, channel_id, user)
-    await ensure_member(state, channel, user)
-    await _change(state, channel, user, is_active=form.is_active)
+    channel = await ensure_member(state, channel, user)
+    channel = await _change(state, channel, user, is_active=form.is_active)
     channel.members[user.id].is_active = form.is_active
     return True
 
@@ -78,8 +80,8 @@ async def set_active(channel_id: str, form: MemberActive, state: State, user: Us
 async def set_muted(channel_id: str, form: ChannelMute, state: State, user: User) -> Response:
     """Mute a channel for oneself; one's other windows hear of it."""
     channel = await readable(state, channel_id, user)
-    await ensure_member(state, channel, user)
-    await _change(state, channel, user, is_channel_muted=form.is_channel_muted)
+    channel = await ensure_member(state, channel, user)
+    channel = await _change(state, channel, user, is_channel_muted=form.is_channel_muted)
     channel.members[user.id].is_channel_muted = form.is_channel_muted
     muted = {"is_channel_muted": form.is_channel_muted}
     payload = {"channel_id": channel_id, "data": {"type": "channel:mute", "data": muted}}
@@ -138,10 +140,12 @@ async def _group(state: ServerState, channel_id: str, user: Principal, *, leavin
     return channel
 
 
-async def _change(state: ServerState, channel: Channel, user: Principal, **values: Any) -> None:
+async def _change(state: ServerState, channel: Channel, user: Principal, **values: Any) -> Channel:
     async with state.database.write() as connection:
+        channel = await still_readable(state, channel, user)
         await connection.execute(
             update(channel_members)
             .where(channel_members.c.channel_id == channel.id, channel_members.c.user_id == user.id)
             .values(**values)
         )
+    return channel

@@ -14,7 +14,7 @@ from antiphon.server.channels import messages as read
 from antiphon.server.channels.directory import Channel, Membership
 from antiphon.server.channels.envelopes import EVENT, about_message, announce_created
 from antiphon.server.channels.first import member_row
-from antiphon.server.channels.gate import readable, writable
+from antiphon.server.channels.gate import readable, still_readable, still_writable, writable
 from antiphon.server.errors import Problem
 from antiphon.server.security.principals import Principal, User
 from antiphon.server.state import ServerState, State
@@ -90,10 +90,9 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
     temp_id = form.temp_id
     parent: dict[str, Any] | None = None
     quoted: dict[str, Any] | None = None
-    woken = (
-        [member for member, of in channel.members.items() if not of.is_active] if channel.is_closed else []
-    )
     async with state.database.write() as connection:
+        channel = await still_writable(state, channel, user)
+        woken = channel.hidden_from()
         # The time is taken as the only writer, so that rows are stored in the order of their times.
         now = state.database.clock.nanoseconds()
         if form.parent_id is not None or form.reply_to_id is not None:
@@ -225,6 +224,7 @@ async def edit(channel_id: str, message_id: str, form: MessageEdit, state: State
     """Edit one's own message (an administrator: any in a standard channel); data and meta are merged."""
     channel = await writable(state, channel_id, user)
     async with state.database.write() as connection:
+        channel = await still_writable(state, channel, user)
         now = state.database.clock.nanoseconds()
         row = await read.find(connection, channel_id, message_id)
         if row is None:
@@ -255,6 +255,7 @@ async def pin(channel_id: str, message_id: str, form: PinForm, state: State, use
     """Pin a message or take the pin off; everyone hears of it with the message whole."""
     channel = await writable(state, channel_id, user)
     async with state.database.write() as connection:
+        channel = await still_writable(state, channel, user)
         now = state.database.clock.nanoseconds()
         changed = await connection.execute(
             update(messages)
@@ -282,6 +283,7 @@ async def react(channel_id: str, message_id: str, form: ReactionForm, state: Sta
     _check_reaction(form.name)
     channel = await writable(state, channel_id, user)
     async with state.database.write() as connection:
+        channel = await still_writable(state, channel, user)
         now = state.database.clock.nanoseconds()
         row = await read.find(connection, channel_id, message_id)
         if row is None:
@@ -302,6 +304,7 @@ async def unreact(channel_id: str, message_id: str, form: ReactionForm, state: S
     _check_reaction(form.name)
     channel = await writable(state, channel_id, user)
     async with state.database.write() as connection:
+        channel = await still_writable(state, channel, user)
         row = await read.find(connection, channel_id, message_id)
         if row is None:
             raise Problem.not_found()
@@ -328,6 +331,7 @@ async def remove(channel_id: str, message_id: str, state: State, user: User) -> 
     channel = await writable(state, channel_id, user)
     parent: dict[str, Any] | None = None
     async with state.database.write() as connection:
+        channel = await still_writable(state, channel, user)
         now = state.database.clock.nanoseconds()
         row = await read.find(connection, channel_id, message_id)
         if row is None:
@@ -365,15 +369,17 @@ def check_content(content: str, extra: dict[str, Any] | None) -> None:
         )
 
 
-async def ensure_member(state: ServerState, channel: Channel, user: Principal) -> None:
+async def ensure_member(state: ServerState, channel: Channel, user: Principal) -> Channel:
     """Give whoever opens a standard channel a read mark; what was said before counts as read."""
     if user.id in channel.members or channel.is_closed:
-        return
+        return channel
     async with state.database.write() as connection:
+        channel = await still_readable(state, channel, user)
         now = state.database.clock.nanoseconds()
         joins = state.database.insert(channel_members).on_conflict_do_nothing()
         await connection.execute(joins, member_row(channel.id, user.id, now))
     channel.members.setdefault(user.id, Membership(True, False, now))
+    return channel
 
 
 def _check_reaction(name: str) -> None:

@@ -84,6 +84,8 @@ class ChannelSocket:
             return
         database = self._state.database
         async with database.write() as connection:
+            if not self._state.channels.is_current(channel):
+                return
             now = database.clock.nanoseconds()
             insert = database.insert(channel_members)
             await connection.execute(

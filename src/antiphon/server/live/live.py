@@ -39,7 +39,8 @@ class Session:
     sid: str
     principal: Principal | None = None
     token: Token | None = None
-    joining: bool = False
+    joining: int = 0
+    """How many times at once its rooms are being read."""
     barred: set[str] = field(default_factory=set)
     """Rooms that were closed to this person while the session was entering."""
     deadline: asyncio.TimerHandle | None = None
@@ -260,6 +261,11 @@ class Live:
         if session.principal is None:
             self.ignored["nobody signed in"] += 1
             return None
+        token = session.token.text if session.token else None
+        if event == "heartbeat" and await self._authenticate(token) is None:
+            # Another process may have ended this session: a password reset on the command line does.
+            await self.close(session.sid, "signed out")
+            return None
         handler = self._handlers.get(event)
         if handler is None:
             self.ignored["unknown event"] += 1
@@ -284,8 +290,9 @@ class Live:
         session.principal, session.token = principal, token
         self._by_user[principal.id][session.sid] = session
         # From here on `leave` is heard; what it says while the rooms are read is in `barred`.
-        session.joining = True
-        session.barred.clear()
+        if not session.joining:
+            session.barred.clear()
+        session.joining += 1
         try:
             rooms = set(await self._rooms_of(principal)) | {f"user:{principal.id}"}
             if session.sid not in self._sessions:
@@ -297,7 +304,7 @@ class Live:
             for room in rooms:
                 self.enter_session(session.sid, room)
         finally:
-            session.joining = False
+            session.joining -= 1
         end = token.expires_at
         self._at(session, None if end is None else end - time.time(), "the session is over")
         if arrived:
