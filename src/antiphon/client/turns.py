@@ -200,7 +200,7 @@ class Turns:
                 output = event.payload.output if event.payload else None
                 if output is not None:
                     self._rewrite(id_, None, output)
-                # The server stores this end as the state; the event is the only account of it (W-48: its own).
+                # The server stores this end as the state; the event alone tells of it (W-48: its own).
                 self._change(id_, meta={**(self.message(id_).meta or {}), "state": "stopped"}, tell=False)
                 self._end(id_)
             case wire.TurnFailed():
