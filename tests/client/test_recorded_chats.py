@@ -59,7 +59,9 @@ def documents(release: str) -> dict[str, dict[str, Any]]:
 )
 @pytest.mark.parametrize("client", ["user1", "user1-second-tab"])
 def test_a_streamed_answer_ends_in_the_recorded_document(release: str, step: str, client: str) -> None:
-    """Full content (0.6.41) and deltas (0.12.4) end in the text, the items and the follow-ups that were stored."""
+    """Full content (0.6.41) and deltas (0.12.4) end in the text, the items and the follow-ups that were
+    stored.
+    """
     stored = documents(release)
     answers = {id_: t for id_, t in replay(release, "events", step, client).items() if id_ in stored}
     assert answers

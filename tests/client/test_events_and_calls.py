@@ -1,0 +1,288 @@
+"""The way in: callbacks and streams of events, calls and their one answer, lists, windows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from tests.client.hands import QUICK
+from tests.client.peer import event_template, serving, until
+
+from antiphon import Client
+from antiphon.client.arrivals import Arrivals
+from antiphon.client.channel_list import ChannelList
+from antiphon.client.errors import Lagged
+from antiphon.client.inbox import Inbox
+from antiphon.client.listeners import WAITING, EventListeners
+from antiphon.client.windows import Windows
+from antiphon.wire import (
+    ChannelEntry,
+    ChannelRecord,
+    ChannelTyping,
+    Confirmation,
+    Malformed,
+    MessageCreated,
+    Unknown,
+    parse_event,
+)
+
+
+def entry(id_: str, **more: Any) -> ChannelEntry:
+    """Build an entry of the channel list."""
+    return ChannelEntry(**{"id": id_, "user_id": "me", "name": id_, "created_at": 1, "updated_at": 1} | more)
+
+
+def call(type_: str, data: Any) -> dict[str, Any]:
+    """Build a call."""
+    return {"chat_id": "k", "message_id": "a", "data": {"type": type_, "data": data}}
+
+
+async def test_listeners_hear_after_the_stores_have_changed() -> None:
+    """A bot that reads the timeline in its callback finds the message there."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        await client.channel("c").open()
+        seen: list[tuple[str, int]] = []
+
+        def on_message(event: MessageCreated) -> None:
+            seen.append((event.payload.content, len(client.channel("c").timeline.rows())))
+
+        later: list[str] = []
+
+        async def slowly(event: MessageCreated) -> None:
+            later.append(event.payload.content)
+            if event.payload.content == "one":
+                raise ValueError("a bot's own mistake")
+
+        release = client.on(MessageCreated, on_message)
+        client.on(MessageCreated, slowly)
+        for text in ("one", "two"):
+            await peer.tell("message", peer.add_message(text), temp_id=None)
+        await until(lambda: later == ["one", "two"])
+        assert seen == [("one", 1), ("two", 2)]
+        release()
+        await peer.tell("message", peer.add_message("three"), temp_id=None)
+        await until(lambda: later[-1] == "three")
+        assert len(seen) == 2
+
+
+async def test_a_stream_of_events_ends_with_the_client() -> None:
+    """The loop of a bot ends by itself when the client is closed."""
+    got: list[str] = []
+    async with serving() as peer:
+        async with Client(peer.url, token="token-me", delays=QUICK) as client:
+            await client.live()
+
+            async def read() -> None:
+                async for event in client.events(MessageCreated):
+                    got.append(event.payload.content)
+
+            reading = asyncio.create_task(read())
+            await until(lambda: len(client._listeners) == 1)
+            await peer.tell("message", peer.add_message("hello"), temp_id=None)
+            await until(lambda: got == ["hello"])
+        await reading
+
+
+async def test_a_reader_that_is_too_slow_is_told_how_much_it_missed() -> None:
+    """No queue grows without bound, and no event is missed in silence."""
+    listeners = EventListeners()
+    stream = listeners.stream(Unknown)
+    for n in range(WAITING + 7):
+        listeners.tell(Unknown("x", "", n))
+    got: list[Any] = []
+    with pytest.raises(Lagged) as raised:
+        async for event in stream:
+            got.append(event.payload)
+    assert got == list(range(WAITING))
+    assert raised.value.missed == 7
+    stream.close()
+    assert len(listeners) == 0
+
+
+async def test_a_call_that_nobody_handles_is_answered_at_once_with_an_error() -> None:
+    """W-03, W-39, W-41: the server never waits for nothing, and no script of its is run."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        for type_, data in (
+            ("execute", {"code": "alert(1)"}),
+            ("execute:python", {"id": "1", "code": "print(1)", "session_id": "s"}),
+            ("something:new", {}),
+            ("confirmation", "no object at all"),
+        ):
+            answer = await peer.call(call(type_, data))
+            assert set(answer) == {"error"}, type_
+
+
+async def test_a_call_gets_exactly_the_answer_of_its_handler() -> None:
+    """A handler's answer, its error, and its being late are one answer each."""
+    async with serving() as peer:
+        delays = type(QUICK)(**{name: getattr(QUICK, name) for name in QUICK.__slots__} | {"call": 0.05})
+        async with Client(peer.url, token="token-me", delays=delays) as client:
+            await client.live()
+            answers = [True, ValueError("no"), asyncio.Event()]
+
+            async def confirm(event: Confirmation) -> object:
+                answer = answers.pop(0)
+                if isinstance(answer, asyncio.Event):
+                    await answer.wait()
+                if isinstance(answer, Exception):
+                    raise answer
+                return answer
+
+            release = client.answer(Confirmation, confirm)
+            question = call("confirmation", {"title": "Sure?", "message": "Really?"})
+            assert await peer.call(question) is True
+            assert "failed" in (await peer.call(question))["error"]
+            assert "in time" in (await peer.call(question))["error"]
+            release()
+            assert "cannot" in (await peer.call(question))["error"]
+
+
+async def test_bad_events_are_counted_and_harm_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """W-81, W-82: null, text, lists and half events are counted; contents and tokens are never logged."""
+    caplog.set_level(logging.DEBUG)
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        for payload in (
+            None,
+            "secret text",
+            7,
+            [],
+            {"data": None},
+            {"channel_id": "c", "data": {"type": "message"}},
+        ):
+            await peer.emit("events:channel", payload)
+        await peer.emit("a:new:event", {"secret": "secret text"})
+        await peer.tell("message", peer.add_message("secret text"), temp_id=None)
+        await until(lambda: client.counts.typed >= 1)
+        assert sum(client.counts.malformed.values()) + sum(client.counts.unknown.values()) == 7
+        ours = [record.getMessage() for record in caplog.records if record.name.startswith("antiphon")]
+        assert not [line for line in ours if "secret text" in line or "token-me" in line]
+
+
+def test_the_inbox_takes_in_order_and_says_what_it_dropped() -> None:
+    """Bounded: beyond its capacity the newest are dropped and counted."""
+    inbox = Inbox(Arrivals(), capacity=2)
+    taken = [inbox.put(Unknown("x", "", n)) for n in range(4)]
+    assert taken == [True, True, False, False]
+    assert inbox.dropped == 2
+
+
+def test_unread_counts_what_the_server_counts() -> None:
+    """W-28, W-30: top-level messages of others; own ones move the channel but do not count."""
+    channels = ChannelList(lambda: None)
+    channels.load([entry("c"), entry("d", type="dm")], asked_at=1)
+    template = event_template("0.12.4", "message")
+    event = parse_event("events:channel", template)
+    assert isinstance(event, MessageCreated)
+    message = event.payload
+    channels.message("c", message, 2, own=False, looked_at=False)
+    channels.message("c", message.model_copy(update={"parent_id": "p"}), 3, own=False, looked_at=False)
+    channels.message("c", message, 4, own=True, looked_at=False)
+    channels.message("c", message, 5, own=False, looked_at=True)
+    held = channels.get("c")
+    assert held is not None
+    assert held.unread_count == 1
+    assert held.last_message_at == message.created_at  # W-06: the message's own time.
+
+
+def test_a_list_that_is_older_than_an_event_does_not_undo_its_count() -> None:
+    """The list was asked for, then the message came, then the list."""
+    channels = ChannelList(lambda: None)
+    channels.load([entry("c")], asked_at=1)
+    event = parse_event("events:channel", event_template("0.12.4", "message"))
+    assert isinstance(event, MessageCreated)
+    channels.message("c", event.payload, 5, own=False, looked_at=False)
+    channels.load([entry("c", unread_count=0)], asked_at=4)
+    assert channels.store.value[0].unread_count == 1
+    channels.load([entry("c", unread_count=0)], asked_at=6)
+    assert channels.store.value[0].unread_count == 0
+
+
+def test_channels_are_sorted_by_kind_and_unknown_kinds_stand_last() -> None:
+    """W-86: standard by name, groups, direct ones by their last message, then the rest."""
+    channels = ChannelList(lambda: None)
+    channels.load(
+        [
+            entry("x", type="brand-new"),
+            entry("old", type="dm", last_message_at=5),
+            entry("new", type="dm", last_message_at=9),
+            entry("group", type="group"),
+            entry("b"),
+            entry("A", type=""),
+        ],
+        asked_at=1,
+    )
+    assert [e.id for e in channels.store.value] == ["A", "b", "group", "new", "old", "x"]
+
+
+def test_an_update_of_an_unknown_channel_asks_for_the_list() -> None:
+    """It may be one that this person may see from now on."""
+    asked: list[int] = []
+    channels = ChannelList(lambda: asked.append(1))
+    channels.load([entry("c")], asked_at=1)
+    record = ChannelRecord(id="c", user_id="me", name="renamed", created_at=1, updated_at=2)
+    channels.changed("c", record, 2)
+    assert channels.store.value[0].name == "renamed"
+    assert not asked
+    channels.changed("d", record, 3)
+    assert asked
+
+
+def test_windows_looked_at_come_first_and_closed_ones_are_gone() -> None:
+    """Each thing once: the focused window's, then the one touched last."""
+    windows = Windows()
+    first, second, third = windows.open(), windows.open(), windows.open()
+    first.show_channel("a")
+    second.show_channel("b")
+    third.show_chat("k")
+    first.focus(True)
+    second.show_channel("b2")
+    assert windows.shown().channels == ("a", "b2")
+    assert windows.shown().chats == ("k",)
+    assert windows.looked_at(("channel", "a"))
+    first.close()
+    first.close()
+    first.focus(False)
+    assert windows.shown().channels == ("b2",)
+    assert len(windows.store.value) == 2
+    second.show_nothing()
+    assert windows.shown().channels == ()
+
+
+async def test_typing_is_told_to_the_server_throttled_and_ended() -> None:
+    """W-24, W-25: many keys, one sign, one end, over the real socket."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        channel = client.channel("c")
+        for _ in range(20):
+            channel.typing()
+        channel.typing(False)
+        await until(lambda: len([1 for name, _ in peer.said if name == "events:channel"]) >= 2)
+        signs = [data for name, data in peer.said if name == "events:channel"]
+        assert [sign["data"]["data"]["typing"] for sign in signs] == [True, False]
+        assert {sign["channel_id"] for sign in signs} == {"c"}
+
+
+async def test_a_message_ends_its_senders_typing() -> None:
+    """The sign is taken away by the message, not five seconds later."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        sign = {"type": "typing", "data": {"typing": True}}
+        user = {"id": "ann", "name": "Ann", "role": "user"}
+        await peer.emit("events:channel", {"channel_id": "c", "message_id": None, "data": sign, "user": user})
+        await until(lambda: client.typing.value)
+        await peer.tell("message", peer.add_message("done", user="ann"), temp_id=None)
+        await until(lambda: not client.typing.value)
+        assert client._typing.timers == 0
+
+
+def test_a_malformed_event_says_why() -> None:
+    """Parsing never raises; the client relies on it."""
+    event = parse_event("events:channel", {"channel_id": 5, "data": {"type": "typing"}})
+    assert isinstance(event, Malformed)
+    assert event.reason
+    assert not isinstance(event, ChannelTyping)

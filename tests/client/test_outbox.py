@@ -1,0 +1,191 @@
+"""Messages on their way out: in order, once, and never lost in silence."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp import web
+from tests.client.hands import QUICK
+from tests.client.peer import Peer, no, ok, serving, until
+
+from antiphon import Client, SendFailed
+from antiphon.client import LinkState
+
+POST = "POST /api/v1/channels/c/messages/post"
+
+
+def stored(peer: Peer) -> list[str]:
+    """Give what the server has."""
+    return [message["content"] for message in peer.messages["c"]]
+
+
+def cutting(peer: Peer, times: int, *, store: bool) -> None:
+    """Let the server cut the connection instead of answering a post, after storing it or not."""
+    left = [None] * times
+
+    async def cut(request: web.Request) -> web.StreamResponse:
+        if not left:
+            return await peer.answer(request)
+        left.pop()
+        if store:
+            user = peer.user_of(request)
+            assert user is not None
+            await peer.post("c", user, await request.json(), tell=False)
+        assert request.transport is not None
+        request.transport.abort()
+        return ok(None)
+
+    peer.hooks[POST] = cut
+
+
+async def test_messages_keep_their_order_through_failures() -> None:
+    """The server stumbles and is overloaded; what was typed first stands first."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        answers = [no(503, "busy"), no(429, "slow down"), no(500, "oops")]
+
+        async def stumbling(request: web.Request) -> web.StreamResponse:
+            return answers.pop() if answers else await peer.answer(request)
+
+        peer.hooks[POST] = stumbling
+        sendings = [client.channel("c").send(f"text {n}") for n in range(5)]
+        for sending in sendings:
+            await sending
+        assert stored(peer) == [f"text {n}" for n in range(5)]
+
+
+async def test_a_refused_message_fails_in_words_and_can_be_sent_again() -> None:
+    """W-21: no row stays pending for ever; the author decides."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        channel = client.channel("c")
+        refusal = [no(400, "This message is too long.")]
+
+        async def refusing(request: web.Request) -> web.StreamResponse:
+            return refusal.pop() if refusal else await peer.answer(request)
+
+        peer.hooks[POST] = refusing
+        sending = channel.send("long", temp_id="t")
+        with pytest.raises(SendFailed, match="too long"):
+            await sending
+        row = channel.timeline.row("t")
+        assert row is not None
+        assert (row.state, row.error) == ("failed", "This message is too long.")
+        assert client.unsent == 0
+        channel.retry("t")
+        message = await sending
+        assert message.content == "long"
+        confirmed = channel.timeline.row(message.id)
+        assert confirmed is not None
+        assert confirmed.key == "t"
+
+
+async def test_a_discarded_message_is_gone_and_whoever_waits_is_told() -> None:
+    """Discarding while the link is down sends nothing later."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        await peer.stop()
+        await until(lambda: client.link.value.state is LinkState.WAITING)
+        channel = client.channel("c")
+        first, second = channel.send("not this"), channel.send("this")
+        channel.discard(first.temp_id)
+        with pytest.raises(SendFailed, match="discarded"):
+            await first
+        await peer.start()
+        await second
+        assert stored(peer) == ["this"]
+
+
+async def test_what_is_sent_without_a_link_is_posted_when_it_is_back() -> None:
+    """Pending is shown at once; the post waits for the link."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        await peer.stop()
+        await until(lambda: client.link.value.state is LinkState.WAITING)
+        sending = client.channel("c").send("later")
+        assert [row.state for row in client.channel("c").timeline.rows()] == ["pending"]
+        assert client.unsent == 1
+        await peer.start()
+        await sending
+        assert stored(peer) == ["later"]
+
+
+async def test_a_repeated_temp_id_sends_once() -> None:
+    """The page may hand over the same message again after a reload."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        channel = client.channel("c")
+        first = channel.send("once", temp_id="t")
+        assert channel.send("once", temp_id="t") is first
+        await first
+        assert channel.send("once", temp_id="t") is first
+        await channel.send("after it")
+        assert stored(peer) == ["once", "after it"]
+
+
+@pytest.mark.parametrize("antiphon", [None, "0.1.0"])
+async def test_an_unanswered_post_that_was_stored_is_not_sent_twice(antiphon: str | None) -> None:
+    """Ours by the idempotency key; Open WebUI by looking for it among the messages first."""
+    async with serving(antiphon=antiphon) as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        await client.channel("c").open()
+        cutting(peer, 1, store=True)
+        message = await client.channel("c").send("only once")
+        assert stored(peer) == ["only once"]
+        assert message.id == peer.messages["c"][0]["id"]
+        assert [row.state for row in client.channel("c").timeline.rows()] == ["confirmed"]
+
+
+@pytest.mark.parametrize("antiphon", [None, "0.1.0"])
+async def test_an_unanswered_post_that_was_lost_is_sent_again(antiphon: str | None) -> None:
+    """Open WebUI: only after the link has been live for a while."""
+    async with serving(antiphon=antiphon) as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        cutting(peer, 2, store=False)
+        await client.channel("c").send("in the end")
+        assert stored(peer) == ["in the end"]
+
+
+async def test_two_equal_texts_are_two_messages() -> None:
+    """Looking for an unanswered post does not take the first text for the second."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        await client.channel("c").open()
+        first = await client.channel("c").send("ok")
+        cutting(peer, 1, store=False)
+        second = await client.channel("c").send("ok")
+        assert first.id != second.id
+        assert stored(peer) == ["ok", "ok"]
+
+
+async def test_a_slow_channel_does_not_hold_up_another() -> None:
+    """Order is kept per conversation, not over all."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.add_channel({**peer.channels["c"], "id": "d", "name": "other"})
+        await client.live()
+        go = asyncio.Event()
+
+        async def slow(request: web.Request) -> web.StreamResponse:
+            await go.wait()
+            return await peer.answer(request)
+
+        peer.hooks[POST] = slow
+        waiting = client.channel("c").send("slow")
+        await client.channel("d").send("quick")
+        assert waiting.state == "sending"
+        go.set()
+        await waiting
+
+
+async def test_closing_tells_whoever_waits_for_a_message() -> None:
+    """Nothing that was not sent is silent about it."""
+    async with serving() as peer:
+        async with Client(peer.url, token="token-me", delays=QUICK) as client:
+            await client.live()
+            await peer.stop()
+            await until(lambda: client.link.value.state is LinkState.WAITING)
+            sending = client.channel("c").send("never")
+        with pytest.raises(SendFailed, match="closed"):
+            await sending
+        assert client.channel("c").timeline.rows()[0].state == "failed"
