@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import expect
 from tests.processes import AntiphonProcess
@@ -219,3 +220,39 @@ def test_a_chat_is_stopped_renamed_and_deleted(antiphon: AntiphonProcess, visito
         ada.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         expect(ada.page.locator("#view[data-kind=home]")).to_be_visible()
         expect(ada.page.locator("#chat-list")).not_to_contain_text("A story")
+
+
+def test_the_two_links_are_told_apart(tmp_path: Path, visitor: type[Visitor]) -> None:
+    """With the page up and its server down the page says which link is gone; what is written waits."""
+    with (
+        AntiphonProcess(tmp_path / "server", "serve") as server,
+        AntiphonProcess(tmp_path / "page", "page", args=("--server", server.url), ready_path="/auth") as page,
+    ):
+        ada = visitor("Ada", page.url)
+        ada.sign_up()
+        ada.enter()
+        ada.mark()
+        server.kill()
+        expect(ada.page.locator("#server-link")).to_have_attribute("data-state", "waiting", timeout=20_000)
+        expect(ada.page.locator("#page-link")).to_have_attribute("data-state", "live")
+        expect(ada.page.get_by_role("status", name="Connection")).to_contain_text("Waiting for the server")
+        ada.say("while it was away")
+        expect(ada.row("while it was away")).to_have_class(re.compile("pending"))
+        fresh = ada.tab()
+        fresh.goto(page.url)
+        expect(fresh.get_by_role("main")).to_be_visible()
+        server.start()
+        expect(ada.page.locator("#server-link")).to_have_attribute("data-state", "live", timeout=20_000)
+        expect(ada.row("while it was away")).not_to_have_class(re.compile("pending"), timeout=20_000)
+        expect(ada.rows).to_have_count(1)
+        page.kill()
+        page.start()
+        ada.is_connected()
+        expect(ada.rows).to_have_count(1)
+        assert ada.was_not_reloaded()
+        eve = visitor("Eve", page.url)
+        server.kill()
+        eve.page.goto(page.url)
+        eve.sign_in()
+        expect(eve.page.get_by_role("alert")).to_contain_text("cannot be reached")
+        expect(eve.page.get_by_label("Email")).to_have_value(eve.email)
