@@ -24,7 +24,8 @@ def piece(delta: str, offset: int | None = None) -> dict[str, Any]:
     """Build a piece of an answer."""
     more = {} if offset is None else {"offset": offset}
     return {
-        "type": "response.output_text.delta", "item_id": "i", "output_index": 0, "content_index": 0, "delta": delta,
+        "type": "response.output_text.delta", "item_id": "i", "output_index": 0, "content_index": 0,
+        "delta": delta,
         **more,
     }  # fmt: skip
 
@@ -32,9 +33,9 @@ def piece(delta: str, offset: int | None = None) -> dict[str, Any]:
 def row(chat_id: str, answer: str, *, done: bool | None = True) -> dict[str, Any]:
     """Build a chat's row with one question and its answer."""
     messages = {
-        "q": {"id": "q", "parentId": None, "childrenIds": ["a"], "role": "user", "content": "why?", "timestamp": 1},
+        "q": {"id": "q", "parentId": None, "childrenIds": ["a"], "role": "user", "content": "why?"},
         "a": {
-            "id": "a", "parentId": "q", "childrenIds": [], "role": "assistant", "content": answer, "timestamp": 1,
+            "id": "a", "parentId": "q", "childrenIds": [], "role": "assistant", "content": answer,
             "model": "m", "done": done,
         },
     }  # fmt: skip

@@ -15,7 +15,7 @@ from antiphon.client.arrivals import Arrivals
 from antiphon.client.channel_list import ChannelList
 from antiphon.client.errors import Lagged
 from antiphon.client.inbox import Inbox
-from antiphon.client.listeners import WAITING, EventListeners
+from antiphon.client.listeners import WAITING, EventListeners, EventStream
 from antiphon.client.windows import Windows
 from antiphon.wire import (
     ChannelEntry,
@@ -32,6 +32,12 @@ from antiphon.wire import (
 def entry(id_: str, **more: Any) -> ChannelEntry:
     """Build an entry of the channel list."""
     return ChannelEntry(**{"id": id_, "user_id": "me", "name": id_, "created_at": 1, "updated_at": 1} | more)
+
+
+async def collect(stream: EventStream, into: list[Any]) -> None:
+    """Read a stream to its end."""
+    async for event in stream:
+        into.append(event)  # noqa: PERF401 - what came before an error is wanted too
 
 
 def call(type_: str, data: Any) -> dict[str, Any]:
@@ -70,20 +76,17 @@ async def test_listeners_hear_after_the_stores_have_changed() -> None:
 
 async def test_a_stream_of_events_ends_with_the_client() -> None:
     """The loop of a bot ends by itself when the client is closed."""
-    got: list[str] = []
+    got: list[Any] = []
     async with serving() as peer:
         async with Client(peer.url, token="token-me", delays=QUICK) as client:
             await client.live()
 
-            async def read() -> None:
-                async for event in client.events(MessageCreated):
-                    got.append(event.payload.content)
-
-            reading = asyncio.create_task(read())
+            reading = asyncio.create_task(collect(client.events(MessageCreated), got))
             await until(lambda: len(client._listeners) == 1)
             await peer.tell("message", peer.add_message("hello"), temp_id=None)
-            await until(lambda: got == ["hello"])
+            await until(lambda: got)
         await reading
+        assert [event.payload.content for event in got] == ["hello"]
 
 
 async def test_a_reader_that_is_too_slow_is_told_how_much_it_missed() -> None:
@@ -94,9 +97,8 @@ async def test_a_reader_that_is_too_slow_is_told_how_much_it_missed() -> None:
         listeners.tell(Unknown("x", "", n))
     got: list[Any] = []
     with pytest.raises(Lagged) as raised:
-        async for event in stream:
-            got.append(event.payload)
-    assert got == list(range(WAITING))
+        await collect(stream, got)
+    assert [event.payload for event in got] == list(range(WAITING))
     assert raised.value.missed == 7
     stream.close()
     assert len(listeners) == 0

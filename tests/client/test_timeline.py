@@ -15,7 +15,8 @@ def message(number: int, text: str = "", **more: Any) -> Message:
     """Build a message; its number is its time too."""
     values: dict[str, Any] = {
         "id": f"m{number:05}", "user_id": "ann", "channel_id": "c", "parent_id": None, "reply_to_id": None,
-        "content": text or f"text {number}", "created_at": number, "updated_at": number, "data": {}, "reactions": [],
+        "content": text or f"text {number}", "created_at": number, "updated_at": number, "data": {},
+        "reactions": [],
     }  # fmt: skip
     return Message(**values | more)
 
