@@ -6,6 +6,8 @@ import jwt
 import pytest
 from tests.server.serving import PASSWORD, Person, Server
 
+from antiphon.server.security import passwords
+
 
 async def test_the_first_account_is_the_administrator_and_finds_general(server: Server) -> None:
     """Whoever comes first rules, and has somewhere to write."""
@@ -61,6 +63,25 @@ async def test_a_bad_sign_up_says_what_is_wrong(
     assert answer.status == 400
     assert word in answer.detail
     assert (await admin.get("/api/v1/users/all"))["total"] == 1
+
+
+async def test_an_unknown_address_costs_as_much_as_a_wrong_password(
+    server: Server, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hash is worked out in both cases, with the same parameters, so that the time tells nothing."""
+    hashes = []
+
+    def noted(stored: str, password: str) -> bool:
+        hashes.append(stored.rsplit("$", 2)[0])
+        return verify(stored, password)
+
+    verify = passwords._verify
+    monkeypatch.setattr(passwords, "_verify", noted)
+    for email in ("bob@example.com", "eve@example.com"):
+        form = {"email": email, "password": "not-it-at-all"}
+        assert (await server.nobody.ask("POST", "/api/v1/auths/signin", form)).status == 400
+    assert len(hashes) == 2
+    assert hashes[0] == hashes[1]
 
 
 async def test_a_wrong_password_and_an_unknown_address_are_told_alike(server: Server, bob: Person) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from tests.server.serving import Person, Server
+
+from antiphon.server.storage.tables.channels import channel_members, channels
 
 CHANNEL = "events:channel"
 
@@ -244,3 +247,56 @@ async def test_members_are_paged_and_searched(admin: Person, bob: Person) -> Non
     backwards = {"order_by": "name", "direction": "desc"}
     page = await bob.get(f"/api/v1/channels/{general}/members", params=backwards)
     assert [one["name"] for one in page["users"]] == ["Bob", "Ada"]
+
+
+async def test_who_is_put_out_while_their_post_waits_is_refused(
+    server: Server, admin: Person, bob: Person, cleo: Person
+) -> None:
+    """What was allowed when the post came in is judged again when it is its turn to write."""
+    group = await make(bob, name="ours", type="group", user_ids=[cleo.id])
+    state = server.state
+    waiting = state.database._writing
+    for change in ("membership", "channel"):
+        async with state.database.write() as connection:
+            path = f"/api/v1/channels/{group}/messages/post"
+            posting = asyncio.create_task(cleo.ask("POST", path, {"content": "me too"}))
+            while not waiting._waiters:
+                await server.nobody.get("/health")
+            table, key = (
+                (channel_members, channel_members.c.user_id == cleo.id)
+                if change == "membership"
+                else (channels, channels.c.id == group)
+            )
+            await connection.execute(table.delete().where(key))
+        state.channels.forget(group)
+        answer = await posting
+        assert answer.status == (403 if change == "membership" else 404)
+        assert isinstance(answer.detail, str)
+        group = await make(bob, name="again", type="group", user_ids=[cleo.id])
+
+
+async def test_who_is_put_out_while_their_socket_enters_does_not_enter(
+    server: Server, bob: Person, cleo: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rooms of a handshake are read, then somebody loses one: it is not entered after all."""
+    group = await make(bob, name="ours", type="group", user_ids=[cleo.id])
+    live = server.state.live
+    read, go_on = asyncio.Event(), asyncio.Event()
+    rooms_of = live._rooms_of
+
+    async def slowly(person: Any) -> Any:
+        rooms = await rooms_of(person)
+        read.set()
+        await go_on.wait()
+        return rooms
+
+    monkeypatch.setattr(live, "_rooms_of", slowly)
+    connecting = asyncio.create_task(cleo.connect())
+    await read.wait()
+    await bob.post(f"/api/v1/channels/{group}/update/members/remove", {"user_ids": [cleo.id]})
+    go_on.set()
+    window = await connecting
+    assert f"channel:{group}" not in live.rooms_of_session(window.sid)
+    await bob.say(group, "not for Cleo")
+    await window.settle()
+    assert window.of(CHANNEL, "message") == []

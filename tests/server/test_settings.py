@@ -43,6 +43,8 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("JWT_EXPIRES_IN", "-1", "token_lifetime", None),
         ("ANTIPHON_DIALECT", "0.6", "dialect", "0.6"),
         ("ANTIPHON_ENABLE_SIGNUP", "0", "enable_signup", False),
+        ("ANTIPHON_JWT_EXPIRES_IN", "7d", "token_lifetime", 604_800),
+        ("ANTIPHON_OPENAI_API_BASE_URL", "http://a", "openai_api_base_urls", ("http://a",)),
         ("ANTIPHON_DATA_DIR", "/somewhere", "data_dir", Path("/somewhere")),
         ("ENABLE_SIGNUP", "", "enable_signup", True),
     ],

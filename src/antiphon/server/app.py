@@ -14,7 +14,7 @@ from antiphon.server.about.build import build_id, our_version
 from antiphon.server.accounts import auths, users
 from antiphon.server.accounts.presence import Presence
 from antiphon.server.body_limit import BodyLimit
-from antiphon.server.channels import members_rest, messages_rest
+from antiphon.server.channels import members_rest, messages_rest, reading_rest
 from antiphon.server.channels import rest as channels_rest
 from antiphon.server.channels.directory import Directory
 from antiphon.server.channels.socket import ChannelSocket
@@ -108,6 +108,7 @@ def create_app(settings: ServerSettings, *, anonymous_seconds: float = ANONYMOUS
         channels_rest.router,
         members_rest.router,
         messages_rest.router,
+        reading_rest.router,
         chats.router,
         runs.router,
         providers.router,

@@ -17,6 +17,12 @@ class SettingError(Exception):
     """A setting that cannot be used; its text is one line that names the variable and says what it takes."""
 
 
+def _names(own: str, *original: str) -> AliasChoices:
+    """The variables of a setting: our name and the original ones with our prefix, then those as they are."""
+    prefixed = dict.fromkeys(f"ANTIPHON_{name}" for name in (own, *original))
+    return AliasChoices(*prefixed, *original)
+
+
 def _list(value: object) -> object:
     return tuple(part.strip() for part in value.split(";")) if isinstance(value, str) else value
 
@@ -63,73 +69,69 @@ class ServerSettings(BaseSettings):
 
     data_dir: Path = Field(
         default=Path("~/.local/share/antiphon"),
-        validation_alias=AliasChoices("ANTIPHON_DATA_DIR"),
+        validation_alias=_names("DATA_DIR"),
         description="a folder",
     )
     database_url: Annotated[str | None, AfterValidator(_database)] = Field(
         default=None,
-        validation_alias=AliasChoices("ANTIPHON_DATABASE_URL", "DATABASE_URL"),
+        validation_alias=_names("DATABASE_URL", "DATABASE_URL"),
         description="sqlite:///file or postgresql://user:password@host/name",
     )
     secret_key: str | None = Field(
         default=None,
         min_length=16,
-        validation_alias=AliasChoices("ANTIPHON_SECRET_KEY", "WEBUI_SECRET_KEY"),
+        validation_alias=_names("SECRET_KEY", "WEBUI_SECRET_KEY"),
         description="a text of 16 characters or more",
     )
     name: str = Field(
         default="Antiphon",
         min_length=1,
-        validation_alias=AliasChoices("ANTIPHON_NAME", "WEBUI_NAME"),
+        validation_alias=_names("NAME", "WEBUI_NAME"),
         description="a text",
     )
     enable_signup: bool = Field(
         default=True,
-        validation_alias=AliasChoices("ANTIPHON_ENABLE_SIGNUP", "ENABLE_SIGNUP"),
+        validation_alias=_names("ENABLE_SIGNUP", "ENABLE_SIGNUP"),
         description="true or false",
     )
     default_user_role: Literal["user", "pending", "admin"] = Field(
         default="user",
-        validation_alias=AliasChoices("ANTIPHON_DEFAULT_USER_ROLE", "DEFAULT_USER_ROLE"),
+        validation_alias=_names("DEFAULT_USER_ROLE", "DEFAULT_USER_ROLE"),
         description="user, pending or admin",
     )
     websocket_heartbeat_interval: int | None = Field(
         default=None,
         ge=5,
         le=90,
-        validation_alias=AliasChoices(
-            "ANTIPHON_WEBSOCKET_HEARTBEAT_INTERVAL", "WEBSOCKET_HEARTBEAT_INTERVAL"
-        ),
+        validation_alias=_names("WEBSOCKET_HEARTBEAT_INTERVAL", "WEBSOCKET_HEARTBEAT_INTERVAL"),
         description="whole seconds from 5 to 90",
     )
     token_lifetime: Annotated[int | None, BeforeValidator(_span)] = Field(
         default=4 * _SPANS["w"],
         ge=60,
-        validation_alias=AliasChoices("ANTIPHON_TOKEN_LIFETIME", "JWT_EXPIRES_IN"),
+        validation_alias=_names("TOKEN_LIFETIME", "JWT_EXPIRES_IN"),
         description="a time like 12h, 7d or 4w of at least a minute, or -1 for no end",
     )
     dialect: Literal["0.12", "0.6"] = Field(
         default="0.12",
-        validation_alias=AliasChoices("ANTIPHON_DIALECT"),
+        validation_alias=_names("DIALECT"),
         description="0.12 or 0.6",
     )
     openai_api_base_urls: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_list), AfterValidator(_addresses)
     ] = Field(
         default=(),
-        validation_alias=AliasChoices(
-            "ANTIPHON_OPENAI_API_BASE_URLS", "OPENAI_API_BASE_URLS", "OPENAI_API_BASE_URL"
-        ),
+        validation_alias=_names("OPENAI_API_BASE_URLS", "OPENAI_API_BASE_URLS", "OPENAI_API_BASE_URL"),
         description="http addresses, separated by ;",
     )
     openai_api_keys: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(
         default=(),
-        validation_alias=AliasChoices("ANTIPHON_OPENAI_API_KEYS", "OPENAI_API_KEYS", "OPENAI_API_KEY"),
+        validation_alias=_names("OPENAI_API_KEYS", "OPENAI_API_KEYS", "OPENAI_API_KEY"),
         description="keys in the order of the addresses, separated by ;",
     )
     ollama_base_url: Annotated[str | None, AfterValidator(_address)] = Field(
         default=None,
-        validation_alias=AliasChoices("ANTIPHON_OLLAMA_BASE_URL", "OLLAMA_BASE_URL"),
+        validation_alias=_names("OLLAMA_BASE_URL", "OLLAMA_BASE_URL"),
         description="an http address",
     )
 

@@ -11,12 +11,13 @@ from starlette.responses import Response
 
 from antiphon.server.accounts.people import PAGE
 from antiphon.server.accounts.users import entry
+from antiphon.server.channels.answers import answer
 from antiphon.server.channels.directory import Channel
 from antiphon.server.channels.envelopes import EVENT, about_channel
 from antiphon.server.channels.first import member_row
 from antiphon.server.channels.gate import existing, readable, still_readable
 from antiphon.server.channels.lists import readers_of
-from antiphon.server.channels.messages_rest import answer, ensure_member
+from antiphon.server.channels.membership import ensure_member
 from antiphon.server.channels.rest import let_in, require_people, shut_out
 from antiphon.server.errors import Problem
 from antiphon.server.security.principals import Principal, User

@@ -1,23 +1,24 @@
-"""`/api/v1/channels/{id}/messages`: reading, posting, editing, deleting, reacting, pinning."""
+"""`/api/v1/channels/{id}/messages`, writing: posting, editing, deleting, reacting, pinning."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic_core import to_json
 from sqlalchemy import delete, or_, select, update
 from starlette.responses import Response
 
 from antiphon.server.channels import messages as read
-from antiphon.server.channels.directory import Channel, Membership
+from antiphon.server.channels.answers import answer, whole_lists
+from antiphon.server.channels.directory import Membership
 from antiphon.server.channels.envelopes import EVENT, about_message, announce_created
 from antiphon.server.channels.first import member_row
-from antiphon.server.channels.gate import readable, still_readable, still_writable, writable
+from antiphon.server.channels.gate import still_writable, writable
 from antiphon.server.errors import Problem
-from antiphon.server.security.principals import Principal, User
-from antiphon.server.state import ServerState, State
+from antiphon.server.security.principals import User
+from antiphon.server.state import State
 from antiphon.server.storage.tables.channels import channel_members, messages, reactions
 from antiphon.wire.channels import Message, MessageEdit, MessageForm, PinForm, ReactionForm
 
@@ -27,57 +28,6 @@ MAX_CHARACTERS = 100_000
 """The longest message."""
 MAX_DATA_BYTES = 256 * 1024
 """What a message may carry beside its text (names of files and the like)."""
-PINNED_PAGE = 20
-
-Limit = Annotated[int, Query(ge=1, le=200)]
-Skip = Annotated[int, Query(ge=0)]
-
-
-def answer(content: Any) -> Response:
-    """A JSON answer of what is known to be right already, without validating it again."""
-    return Response(to_json(content), media_type="application/json")
-
-
-@router.get("", response_model=list[Message])
-async def newest(
-    channel_id: str,
-    state: State,
-    user: User,
-    skip: Skip = 0,
-    limit: Limit = 50,
-    before: str | None = None,
-) -> Response:
-    """Top-level messages, newest first. `before` (ours): those older than this message, whatever came
-    since.
-    """
-    channel = await readable(state, channel_id, user)
-    async with state.database.read() as connection:
-        start = await _start(connection, channel_id, before)
-        rows = await read.page(connection, channel_id, parent_id=None, limit=limit, skip=skip, before=start)
-        found = await read.full(connection, rows, whole=_whole(state), quotes_whole=_whole(state))
-    await ensure_member(state, channel, user)
-    return answer(found)
-
-
-@router.get("/pinned", response_model=list[Message])
-async def pinned(
-    channel_id: str, state: State, user: User, page: Annotated[int, Query(ge=1)] = 1
-) -> Response:
-    """A page of 20 pinned messages, the last pinned first."""
-    await readable(state, channel_id, user)
-    async with state.database.read() as connection:
-        rows = await connection.execute(
-            read.living()
-            .where(messages.c.channel_id == channel_id, messages.c.is_pinned)
-            .order_by(messages.c.pinned_at.desc())
-            .limit(PINNED_PAGE)
-            .offset((page - 1) * PINNED_PAGE)
-        )
-        found = await read.full(connection, rows.all(), whole=_whole(state))
-    for message in found:
-        for key in ("reply_to_message", "latest_reply_at", "reply_count"):
-            del message[key]
-    return answer(found)
 
 
 @router.post("/post", response_model=Message)
@@ -104,7 +54,7 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
             if root is None or root.parent_id is not None:
                 raise Problem(400, "The message that this belongs under is not there.")
         if form.reply_to_id is not None:
-            quoted = await read.quote(connection, form.reply_to_id, whole=_whole(state))
+            quoted = await read.quote(connection, form.reply_to_id, whole=whole_lists(state))
             if quoted is None or quoted["channel_id"] != channel_id:
                 raise Problem(400, "The message that this answers is not there.")
         values = {
@@ -159,64 +109,6 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
     if parent is not None:
         await state.live.emit(EVENT, about_message(channel, parent, "message:reply", user), channel.room)
     return answer(stored)
-
-
-@router.get("/{message_id}", response_model=Message)
-async def one(channel_id: str, message_id: str, state: State, user: User) -> Response:
-    """One message."""
-    await readable(state, channel_id, user)
-    async with state.database.read() as connection:
-        message = await read.one(connection, channel_id, message_id)
-    if message is None:
-        raise Problem.not_found()
-    return answer(message)
-
-
-@router.get("/{message_id}/data")
-async def data(channel_id: str, message_id: str, state: State, user: User) -> Response:
-    """What a message carries beside its text, where a list said only that there is something."""
-    await readable(state, channel_id, user)
-    async with state.database.read() as connection:
-        row = await read.find(connection, channel_id, message_id)
-    if row is None:
-        raise Problem.not_found()
-    return answer(row.data)
-
-
-@router.get("/{message_id}/thread", response_model=list[Message])
-async def thread(
-    channel_id: str,
-    message_id: str,
-    state: State,
-    user: User,
-    skip: Skip = 0,
-    limit: Limit = 50,
-    before: str | None = None,
-) -> Response:
-    """A thread's messages, newest first, and the message it hangs from as the last, once, when all are
-    given.
-    """
-    await readable(state, channel_id, user)
-    async with state.database.read() as connection:
-        root = await read.find(connection, channel_id, message_id)
-        if root is None:
-            raise Problem.not_found()
-        start = await _start(connection, channel_id, before)
-        over = start is not None and start[1] == message_id
-        rows = list(
-            []
-            if over
-            else await read.page(
-                connection, channel_id, parent_id=message_id, limit=limit, skip=skip, before=start
-            )
-        )
-        if len(rows) < limit and not over:
-            counters = (await read.full(connection, [root]))[0]["reply_count"]
-            # A page that begins past the replies had the root on the page before it.
-            if start is not None or skip <= counters:
-                rows.append(root)
-        found = await read.full(connection, rows, whole=_whole(state), quotes_whole=_whole(state))
-    return answer(found)
 
 
 @router.post("/{message_id}/update", response_model=Message)
@@ -274,7 +166,7 @@ async def pin(channel_id: str, message_id: str, form: PinForm, state: State, use
         if message is None:
             raise Problem.not_found()
     await state.live.emit(EVENT, about_message(channel, message, "message:update", user), channel.room)
-    return answer(read.short(message, whole=_whole(state)))
+    return answer(read.short(message, whole=whole_lists(state)))
 
 
 @router.post("/{message_id}/reactions/add", response_model=bool)
@@ -369,36 +261,9 @@ def check_content(content: str, extra: dict[str, Any] | None) -> None:
         )
 
 
-async def ensure_member(state: ServerState, channel: Channel, user: Principal) -> Channel:
-    """Give whoever opens a standard channel a read mark; what was said before counts as read."""
-    if user.id in channel.members or channel.is_closed:
-        return channel
-    async with state.database.write() as connection:
-        channel = await still_readable(state, channel, user)
-        now = state.database.clock.nanoseconds()
-        joins = state.database.insert(channel_members).on_conflict_do_nothing()
-        await connection.execute(joins, member_row(channel.id, user.id, now))
-    channel.members.setdefault(user.id, Membership(True, False, now))
-    return channel
-
-
 def _check_reaction(name: str) -> None:
     if not 0 < len(name) <= 64:
         raise Problem(400, "A reaction's name has 1 to 64 characters.")
-
-
-def _whole(state: ServerState) -> bool:
-    """Whether lists carry data whole, as 0.6.41 does, and not only whether there is any."""
-    return state.settings.dialect == "0.6"
-
-
-async def _start(connection: Any, channel_id: str, before: str | None) -> tuple[int, str] | None:
-    if before is None:
-        return None
-    start = await read.place(connection, channel_id, before)
-    if start is None:
-        raise Problem(404, "The message to read on from is not in this channel.")
-    return start
 
 
 async def _repeated(

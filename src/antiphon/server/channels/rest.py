@@ -9,12 +9,12 @@ from sqlalchemy import delete, insert, select, update
 from starlette.responses import Response
 
 from antiphon.server.channels.access import grant_rows, grants_in
+from antiphon.server.channels.answers import answer
 from antiphon.server.channels.directory import CLOSED_TYPES, Channel
 from antiphon.server.channels.envelopes import EVENT, about_channel, announce_created, announce_gone
 from antiphon.server.channels.first import add_channel
 from antiphon.server.channels.gate import manageable, readable, require_channels
 from antiphon.server.channels.lists import direct_channel_of, entries, people_named, person_count, unread_in
-from antiphon.server.channels.messages_rest import answer
 from antiphon.server.errors import Problem
 from antiphon.server.permissions import may_use_channels
 from antiphon.server.security.principals import Admin, Principal, User
