@@ -105,7 +105,7 @@ async def test_a_reader_that_is_too_slow_is_told_how_much_it_missed() -> None:
 
 
 async def test_a_call_that_nobody_handles_is_answered_at_once_with_an_error() -> None:
-    """W-03, W-39, W-41: the server never waits for nothing, and no script of its is run."""
+    """W-03, W-41: the server never waits for nothing, and no script of its is run."""
     async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
         await client.live()
         for type_, data in (
@@ -119,7 +119,7 @@ async def test_a_call_that_nobody_handles_is_answered_at_once_with_an_error() ->
 
 
 async def test_a_call_gets_exactly_the_answer_of_its_handler() -> None:
-    """A handler's answer, its error, and its being late are one answer each."""
+    """W-39: a handler's answer, its error, and its being late are one answer each."""
     async with serving() as peer:
         delays = type(QUICK)(**{name: getattr(QUICK, name) for name in QUICK.__slots__} | {"call": 0.05})
         async with Client(peer.url, token="token-me", delays=delays) as client:
