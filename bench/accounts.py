@@ -159,7 +159,9 @@ async def made(
     Addresses and passwords are drawn for this run. With `left`, channels and people are deleted at the end,
     and what could not be deleted is added to it.
     """
-    async with aiohttp.ClientSession(timeout=REQUEST_LIMIT) as http:
+    # Servers close an idle connection after 5 s; one that we dropped before cannot be cut in mid-request.
+    connector = aiohttp.TCPConnector(keepalive_timeout=2)
+    async with aiohttp.ClientSession(timeout=REQUEST_LIMIT, connector=connector) as http:
         guest = Rest(server.url, http)
         run = secrets.token_hex(4)
 
