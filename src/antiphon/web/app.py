@@ -100,7 +100,7 @@ class Site:
         self.pages = Pages(settings, self.assets)
         self.accounts = Accounts(settings, self.sessions, self.people, self.pages)
         self.actions = Actions(settings)
-        self.providers = Providers(settings, self.pages)
+        self.providers = Providers(self.pages)
         self.streaming = Streaming(settings, self.people, self.accounts.session_of, self.assets.digest)
         self.app = SecurityHeaders(self._starlette())
 

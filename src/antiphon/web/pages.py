@@ -54,7 +54,7 @@ class Pages:
             selected=_selected(person, models),
             channels=person.client.channels.value,
         )
-        return self.shell(request, person, main, title=self._settings.product)
+        return self.shell(request, person, main)
 
     async def channel(self, request: Request, person: Person) -> Response:
         """A channel with its newest messages."""
@@ -77,7 +77,7 @@ class Pages:
             typing=feed.typing,
             drawn=Markup("".join(feed.first_rows())),  # noqa: S704 - rendered by the views, and cached
         )
-        title = f"{views.channel_title(detail, person.user.id)} · {self._settings.product}"
+        title = views.channel_title(detail, person.user.id)
         return self.shell(
             request, person, main, title=title, current=id_, feed=feed, waiting=_channel_rows(person)
         )
@@ -103,7 +103,7 @@ class Pages:
             running=feed.chat.running,
             me=person.user,
         )
-        title = f"{feed.chat.title or 'New chat'} · {self._settings.product}"
+        title = feed.chat.title or "New chat"
         return self.shell(
             request, person, main, title=title, current=id_, feed=feed, waiting=_chat_rows(person)
         )
@@ -113,20 +113,20 @@ class Pages:
         if person.signed_out:
             return redirect(request, f"/auth?redirect={quote(request.url.path)}")
         main = views.error_main(503)
-        return self.shell(request, person, main, title=self._settings.product, status=503)
+        return self.shell(request, person, main, status=503)
 
     def failed(self, request: Request, person: Person, error: AntiphonError, gone: str) -> Response:
         """A view that cannot be shown, with the reason and what to do."""
         status, detail = answer_to(error)
         main = views.error_main(status, gone if status == 404 else None if status >= 500 else detail)
-        return self.shell(request, person, main, title=self._settings.product, status=status)
+        return self.shell(request, person, main, status=status)
 
     def nothing(self, request: Request, person: Person | None, status: int = 404) -> Response:
         """An address that shows nothing."""
         main = views.error_main(status, signed_in=person is not None)
         if person is None:
             return self.document(request, main, title=self._settings.product, status=status)
-        return self.shell(request, person, main, title=self._settings.product, status=status)
+        return self.shell(request, person, main, status=status)
 
     # Documents
 
@@ -136,7 +136,7 @@ class Pages:
         person: Person,
         main: h.Node,
         *,
-        title: str,
+        title: str = "",
         status: int = 200,
         current: str | None = None,
         feed: Feed | None = None,
@@ -148,6 +148,9 @@ class Pages:
         theme = request.cookies.get("theme")
         user = person.user
         unread = sidebar.unread
+        config = person.client.config.value
+        product = (config.name if config else "") or self._settings.product
+        title = f"{title} · {product}" if title else product
         state = h.div(
             "#page-state",
             hidden=True,

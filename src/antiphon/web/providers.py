@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
     from .pages import Pages
     from .people import Person
-    from .settings import PageSettings
 
 
 class Providers:
     """Reads and writes the server's list of OpenAI-compatible providers; keys pass through, never shown."""
 
-    def __init__(self, settings: PageSettings, pages: Pages) -> None:
-        self._settings = settings
+    def __init__(self, pages: Pages) -> None:
         self._pages = pages
 
     async def page(self, request: Request, person: Person) -> Response:
@@ -168,8 +166,8 @@ class Providers:
             address=address,
             prefix=prefix,
         )
-        title = f"Model providers · {self._settings.product}"
-        return self._pages.shell(request, person, main, title=title, status=422 if error else 200)
+        status = 422 if error else 200
+        return self._pages.shell(request, person, main, title="Model providers", status=status)
 
 
 def _problem(address: str) -> str | None:
