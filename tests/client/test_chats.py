@@ -45,14 +45,16 @@ def row(chat_id: str, answer: str, *, done: bool | None = True) -> dict[str, Any
     }  # fmt: skip
 
 
-def completing(peer: Peer, first: list[dict[str, Any]]) -> None:
+def completing(peer: Peer, first: list[dict[str, Any]], client: Client | None = None) -> None:
     """Take a completion as 0.12.4 does; the first events overtake the answer."""
 
     async def complete(request: web.Request) -> web.StreamResponse:
         form = await request.json()
         chat_id = form.get("chat_id") or "new"
         for data in first:
-            await peer.emit("events", event(chat_id, form["id"], data.pop("kind"), data.pop("data")))
+            await peer.emit("events", event(chat_id, form["id"], data["kind"], data["data"]))
+        if first and client is not None:
+            await until(lambda: client.counts.typed >= len(first))
         return ok({"status": True, "task_ids": ["t"], "chat_id": chat_id})
 
     peer.hooks["POST /api/chat/completions"] = complete
@@ -62,7 +64,9 @@ async def test_events_that_overtake_the_answer_to_a_new_chat_are_not_lost() -> N
     """The first words may arrive before the chat has a name here."""
     async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
         await client.live()
-        completing(peer, [{"kind": "response:completion", "data": piece(text)} for text in ("one ", "two ")])
+        completing(
+            peer, [{"kind": "response:completion", "data": piece(text)} for text in ("one ", "two ")], client
+        )
         chat = await client.new_chat("count", "m")
         assert chat.id == "new"
         assert client.chat("new") is chat
@@ -293,3 +297,38 @@ async def test_a_slow_document_does_not_undo_what_was_streamed_meanwhile() -> No
         await again
         assert chat.turns()[-1].content == "one two"
         assert chat.running
+
+
+async def test_pieces_that_come_during_the_first_load_are_kept() -> None:
+    """W-16 for chats: nothing is held yet, so they wait for the document."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "", done=False)
+        peer.tasks["k"] = ["t"]
+        await client.live()
+        before = client.counts.typed
+
+        async def slow(request: web.Request) -> web.StreamResponse:
+            answer = await peer.answer(request)
+            for text in ("one ", "two"):
+                await peer.emit("events", event("k", "a", "response:completion", piece(text)))
+            await until(lambda: client.counts.typed >= before + 2)
+            return answer
+
+        peer.hooks["GET /api/v1/chats/k"] = slow
+        await client.chat("k").open()
+        assert client.chat("k").turns()[-1].content == "one two"
+
+
+async def test_a_document_that_has_less_does_not_take_away_what_was_streamed() -> None:
+    """Open WebUI stores an answer at its end only: fetching meanwhile brings an empty one."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "", done=False)
+        peer.tasks["k"] = ["t"]
+        await client.live()
+        chat = client.chat("k")
+        await chat.open()
+        await peer.emit("events", event("k", "a", "response:completion", piece("one ")))
+        await until(lambda: chat.turns()[-1].content == "one ")
+        await chat.refresh()
+        await peer.emit("events", event("k", "a", "response:completion", piece("two")))
+        await until(lambda: chat.turns()[-1].content == "one two")

@@ -11,6 +11,7 @@ from tests.client.hands import QUICK
 from tests.client.peer import event_template, serving, until
 
 from antiphon import Client
+from antiphon.client import LinkState
 from antiphon.client.arrivals import Arrivals
 from antiphon.client.channel_list import ChannelList
 from antiphon.client.errors import Lagged
@@ -267,6 +268,29 @@ async def test_typing_is_told_to_the_server_throttled_and_ended() -> None:
         signs = [data for name, data in peer.said if name == "events:channel"]
         assert [sign["data"]["data"]["typing"] for sign in signs] == [True, False]
         assert {sign["channel_id"] for sign in signs} == {"c"}
+
+
+async def test_a_read_mark_is_said_once_and_waits_for_the_link() -> None:
+    """W-24: marks are gathered; one that could not be said is said after the reconnect, once."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+
+        def marks() -> int:
+            return [data["data"]["type"] for name, data in peer.said if name == "events:channel"].count(
+                "last_read_at"
+            )
+
+        await client.live()
+        for _ in range(20):
+            client.channel("c").mark_read()
+        await until(lambda: marks() == 1)
+        await peer.stop()
+        await until(lambda: client.link.value.state is LinkState.WAITING)
+        client.channel("c").mark_read()
+        await peer.start()
+        await until(lambda: marks() == 2)
+        client.channel("other").mark_read()
+        await until(lambda: marks() >= 3)
+        assert marks() == 3
 
 
 async def test_a_message_ends_its_senders_typing() -> None:

@@ -252,6 +252,19 @@ async def test_fifty_links_leave_no_task_no_socket_and_no_listener_behind() -> N
         gc.collect()
 
 
+async def test_only_a_link_that_lived_starts_the_delays_again() -> None:
+    """A server that takes us and throws us out again at once is not asked every second."""
+    clock = HandClock()
+    async with serving() as peer, Client(peer.url, token="token-me", clock=clock, delays=QUICK) as client:
+        for lived, failures in ((0.0, 1), (0.1, 2), (0.1, 3), (QUICK.settled, 1)):
+            await client.live()
+            clock.advance(lived)
+            peer.cut()
+            await until(is_(client, LinkState.WAITING))
+            assert client._supervisor._backoff.failures == failures
+            client.reconnect()
+
+
 async def test_fifty_clients_leave_nothing_behind() -> None:
     """Signing in and closing, over and over."""
     async with serving() as peer:

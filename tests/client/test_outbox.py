@@ -189,3 +189,54 @@ async def test_closing_tells_whoever_waits_for_a_message() -> None:
         with pytest.raises(SendFailed, match="closed"):
             await sending
         assert client.channel("c").timeline.rows()[0].state == "failed"
+
+
+async def test_an_unanswered_post_is_not_taken_for_an_equal_text_of_before() -> None:
+    """Neither one from another device nor one that was sent a moment ago is the one that was lost."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        peer.add_message("ok", user="me")
+        await client.channel("c").open()
+        cutting(peer, 1, store=False)
+        await client.channel("c").send("ok")
+        assert stored(peer) == ["ok", "ok"]
+
+
+async def test_two_equal_texts_sent_at_once_are_two_messages_though_the_second_was_lost() -> None:
+    """What was confirmed for one message is not found for the other."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        await client.channel("c").open()
+        posts = [None]
+
+        async def second_is_cut(request: web.Request) -> web.StreamResponse:
+            posts.append(None)
+            if len(posts) == 3:
+                assert request.transport is not None
+                request.transport.abort()
+                return ok(None)
+            return await peer.answer(request)
+
+        peer.hooks[POST] = second_is_cut
+        first, second = client.channel("c").send("ok"), client.channel("c").send("ok")
+        assert (await first).id != (await second).id
+        assert stored(peer) == ["ok", "ok"]
+
+
+async def test_anothers_message_with_our_temp_id_confirms_nothing() -> None:
+    """A temp id means something only to the person who made it."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        go = asyncio.Event()
+
+        async def slow(request: web.Request) -> web.StreamResponse:
+            await go.wait()
+            return await peer.answer(request)
+
+        peer.hooks[POST] = slow
+        sending = client.channel("c").send("mine", temp_id="t")
+        await peer.tell("message", peer.add_message("forged", user="ann"), temp_id="t")
+        await until(lambda: len(client.channel("c").timeline.rows()) == 2)
+        assert sending.state == "sending"
+        go.set()
+        assert (await sending).content == "mine"
