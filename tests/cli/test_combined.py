@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from antiphon.combined import Combined, LifespanFailed, Part, belongs_to_server
+from antiphon.cli.combined import Combined, LifespanFailed, Part, belongs_to_server
 
 
 class Recorder:

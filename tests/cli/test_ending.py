@@ -169,8 +169,8 @@ async def see_that_the_answers_were_interrupted(url: str, opened: Open) -> None:
 
 HANGING = """
 import asyncio, sys, time
-from antiphon import process
-from antiphon.listening import bind, port_of
+from antiphon.cli import process
+from antiphon.cli.listening import bind, port_of
 
 class Hanging:
     async def __call__(self, scope, receive, send): pass

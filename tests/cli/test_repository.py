@@ -127,7 +127,11 @@ def test_a_wheel_built_without_node_holds_the_browser_files_and_the_types(
         htmx = wheel.read("antiphon/web/static/vendor/htmx.min.js")
     assert htmx == (sources / "src/antiphon/web/static/vendor/htmx.min.js").read_bytes()
     assert len(htmx) > 30_000
-    assert {"antiphon/py.typed", "antiphon/cli.py", "antiphon/server/storage/migrations/env.py"} <= names
+    assert {
+        "antiphon/py.typed",
+        "antiphon/cli/commands.py",
+        "antiphon/server/storage/migrations/env.py",
+    } <= names
     assert not [
         name for name in names if name.startswith(("tests", "bench", "scripts")) or "node_modules" in name
     ]

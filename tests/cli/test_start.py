@@ -18,7 +18,7 @@ import pytest
 from tests.cli.command import antiphon
 from tests.processes import AntiphonProcess
 
-from antiphon.listening import bind, colleague_urls, local_url, port_of
+from antiphon.cli.listening import bind, colleague_urls, local_url, port_of
 
 
 def read(url: str) -> tuple[int, str, str]:

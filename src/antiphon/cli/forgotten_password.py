@@ -7,7 +7,7 @@ import time
 
 from sqlalchemy import update
 
-from antiphon.failures import StartFailed
+from antiphon.cli.failures import StartFailed
 from antiphon.server.accounts.people import now_in_ms
 from antiphon.server.security.passwords import hash_now, weakness_of
 from antiphon.server.settings import ServerSettings

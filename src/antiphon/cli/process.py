@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
 import typer
 import uvicorn
 
-from antiphon.failures import first_cause, in_one_line, report, say
+from antiphon.cli.failures import first_cause, in_one_line, report, say
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

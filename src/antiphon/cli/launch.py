@@ -13,11 +13,11 @@ from pathlib import Path
 
 import typer
 
-from antiphon import process
-from antiphon.combined import Combined, Part
-from antiphon.data_folder import data_folder
-from antiphon.failures import StartFailed
-from antiphon.listening import bind, colleague_urls, local_url, port_of
+from antiphon.cli import process
+from antiphon.cli.combined import Combined, Part
+from antiphon.cli.data_folder import data_folder
+from antiphon.cli.failures import StartFailed
+from antiphon.cli.listening import bind, colleague_urls, local_url, port_of
 from antiphon.server.settings import ServerSettings
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from antiphon.failures import StartFailed
+from antiphon.cli.failures import StartFailed
 
 
 def data_folder(given: Path | None) -> Path:

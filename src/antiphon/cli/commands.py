@@ -1,4 +1,4 @@
-"""The `antiphon` command: the one place that knows the server and the page."""
+"""The commands and their options."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from antiphon.failures import StartFailed, report, say
-from antiphon.listening import PORT_VALUES
+from antiphon.cli.failures import StartFailed, report, say
+from antiphon.cli.listening import PORT_VALUES
 
 app = typer.Typer(
     name="antiphon",
@@ -110,7 +110,7 @@ def together(
     if context.invoked_subcommand is not None:
         _refuse_misplaced_options(context)
         return
-    from antiphon.launch import run_together
+    from antiphon.cli.launch import run_together
 
     raise typer.Exit(run_together(host, port, data_dir, open_page=open_page))
 
@@ -118,7 +118,7 @@ def together(
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8400, data_dir: DataDir = None) -> None:
     """Run the server alone, for the page, the library or an Open WebUI client elsewhere."""
-    from antiphon.launch import run_server
+    from antiphon.cli.launch import run_server
 
     raise typer.Exit(run_server(host, port, data_dir))
 
@@ -132,7 +132,7 @@ def page(
     open_page: Open = True,
 ) -> None:
     """Run the page alone, for a server elsewhere."""
-    from antiphon.launch import run_page
+    from antiphon.cli.launch import run_page
 
     raise typer.Exit(run_page(server, host, port, data_dir, open_page=open_page))
 
@@ -147,8 +147,8 @@ def password(
 ) -> None:
     """Give an account a new password."""
     new = sys.stdin.readline().rstrip("\r\n") if stdin else _ask_password()
-    from antiphon.data_folder import data_folder
-    from antiphon.forgotten_password import set_password
+    from antiphon.cli.data_folder import data_folder
+    from antiphon.cli.forgotten_password import set_password
     from antiphon.server.settings import ServerSettings
 
     set_password(ServerSettings(data_dir=data_folder(data_dir)), email, new)

@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 
-from antiphon.failures import StartFailed
+from antiphon.cli.failures import StartFailed
 
 EVERY_NETWORK = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, never the default
 HOST_VALUES = (
