@@ -152,9 +152,11 @@ def counted(page: Page, channel: str) -> dict[str, int]:
     ends = [
         one for one in psutil.Process().net_connections("tcp") if one.status == "ESTABLISHED" and one.raddr
     ]
+    feeds = (person.sidebar, person.held("channel", channel))
     page_port = int(page.url.rpartition(":")[2])
     return {
         "streams": len(person.streams),
+        "followers": sum(len(feed.streams) for feed in feeds if feed is not None),
         "windows": len(client.windows.value),
         "link": client.link.subscribers,
         "channels": client.channels.subscribers,
