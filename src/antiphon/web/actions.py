@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from antiphon.client import Chat
 
-    from .people import Person
+    from .person import Person
     from .settings import PageSettings
 
     Action = Callable[[Person, Fields], Awaitable[Response]]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from .people import Person
+    from .person import Person
     from .settings import PageSettings
 
     View = Callable[[Request, Person], Awaitable[Response]]

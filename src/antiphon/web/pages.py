@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .assets import Assets
     from .feed import Feed
-    from .people import Person
+    from .person import Person
     from .settings import PageSettings
 
 COMPRESS_ABOVE = 1024

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from .pages import Pages
-    from .people import Person
+    from .person import Person
 
 
 class Providers:

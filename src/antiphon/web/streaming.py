@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from .feed import Feed
-    from .people import People, Person
+    from .people import People
+    from .person import Person
     from .sessions import Session
     from .settings import PageSettings
 
