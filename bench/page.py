@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from playwright.async_api import Browser, BrowserContext, StorageState, ViewportSize
+from playwright.async_api import Browser, BrowserContext, Page, StorageState, ViewportSize
 from playwright.async_api import Error as PlaywrightError
 
 from bench import browser as browsers
@@ -62,7 +62,7 @@ def look_for(composer: str, mark: str) -> str:
 
 
 class PageLoad:
-    """Cold: an empty cache. Warm: the same address again in a new tab of the same browser."""
+    """Cold: an empty cache. Warm: again in a new tab of the same browser. Reloaded: again in the same tab."""
 
     name = "page"
     title = "Channel page in Chromium"
@@ -81,6 +81,7 @@ class PageLoad:
             Figure("warm", f"Page with {n} messages usable, warm", "ms", aim=200),
             Figure("warm_bytes", "Bytes over the wire, warm", "KiB"),
             Figure("warm_requests", "Requests, warm", ""),
+            Figure("reload", f"Page with {n} messages usable, reloaded", "ms", aim=200),
             Figure("floor", "The browser's own floor: an empty page, warm", "ms", compared=False),
             Figure("heap", "JavaScript heap of the page", "MiB", digits=1),
         )
@@ -118,6 +119,7 @@ class PageLoad:
         await context.add_init_script(look_for(COMPOSER[kind], LAST))
         cold = await self._load(context, address, sizes.limit)
         warm = [await self._load(context, address, sizes.limit) for _ in range(sizes.page_warm_loads)]
+        again = await self._reload(context, address, sizes.limit)
         warm.sort(key=lambda load: load["ms"])
         middle = warm[len(warm) // 2]
         return {
@@ -127,11 +129,31 @@ class PageLoad:
             "warm": middle["ms"],
             "warm_bytes": middle["kib"],
             "warm_requests": middle["requests"],
+            "reload": again,
             "heap": cold["heap"],
         }
 
     async def _load(self, context: BrowserContext, address: str, limit: float) -> dict[str, float]:
+        """One load in a tab of its own."""
         page = await context.new_page()
+        try:
+            return await self._show(context, page, address, limit)
+        finally:
+            await page.close()
+
+    async def _reload(self, context: BrowserContext, address: str, limit: float) -> float:
+        """The same address a second time in one tab."""
+        page = await context.new_page()
+        try:
+            await self._show(context, page, address, limit)
+            return (await self._show(context, page, address, limit))["ms"]
+        finally:
+            await page.close()
+
+    async def _show(
+        self, context: BrowserContext, page: Page, address: str, limit: float
+    ) -> dict[str, float]:
+        """Load the address in this tab, once tab and browser have come to rest."""
         try:
             traffic = await browsers.Traffic.of(context, page)
             await asyncio.sleep(SETTLE)
@@ -149,5 +171,3 @@ class PageLoad:
             first = error.message.splitlines()[0]
             where = f"{first} (the tab is at {page.url})"
             raise BenchError(f"{address} did not become usable: {where}") from None
-        finally:
-            await page.close()

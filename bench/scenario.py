@@ -34,7 +34,7 @@ class Sizes:
     memory_runs: int = 3
     memory_sockets: int = 100
     page_runs: int = 5
-    page_warm_loads: int = 2
+    page_warm_loads: int = 3
     page_messages: int = 50
     fanout_runs: int = 5
     fanout_sockets: int = 50
