@@ -27,8 +27,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def chromium_path() -> str | None:
-    """The Chromium named by ANTIPHON_CHROMIUM, else an installed one; None lets Playwright take its own."""
-    named = os.environ.get("ANTIPHON_CHROMIUM")
+    """The Chromium named by CHROMIUM, else an installed one; None lets Playwright take its own."""
+    named = os.environ.get("CHROMIUM")
     if named:
         return named
     return next((found for name in NAMES if (found := shutil.which(name))), None)
