@@ -154,3 +154,10 @@ def test_a_text_of_a_megabyte_is_shown_as_it_is() -> None:
 def test_only_web_addresses_become_links(value: object, web: bool) -> None:
     """Sources of an answer come from outside: only http, https and mailto count."""
     assert markdown.is_web_address(value) is web
+
+
+def test_a_line_end_is_a_space_to_models_and_a_line_end_to_people() -> None:
+    """Models write CommonMark, in which a paragraph may be wrapped; two spaces still end a line."""
+    assert markdown.render("one\ntwo") == "<p>one<br>\ntwo</p>\n"
+    assert markdown.render("one\ntwo", soft=True) == "<p>one\ntwo</p>\n"
+    assert markdown.render("one  \ntwo", soft=True) == "<p>one<br>\ntwo</p>\n"

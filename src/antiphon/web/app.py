@@ -26,6 +26,7 @@ from .security import SecurityHeaders, comes_from_elsewhere, path_of_ours
 from .sessions import Sessions
 from .stream import RESTART
 from .streaming import Streaming
+from .zones import zone_told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -171,7 +172,11 @@ class Site:
 
     async def _person(self, request: Request) -> Person | None:
         session = await self.accounts.session_of(request)
-        return await self.people.of(session) if session is not None else None
+        if session is None:
+            return None
+        person = await self.people.of(session)
+        person.show_in(await zone_told(request.cookies))
+        return person
 
     # Small handlers
 

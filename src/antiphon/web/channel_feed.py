@@ -14,6 +14,7 @@ from .stream import RELOAD_VIEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import tzinfo
 
     from antiphon.client import Channel, Client
     from antiphon.client.timeline import Change, Row
@@ -40,8 +41,9 @@ class ChannelFeed(Feed):
         page_rows: int,
         linger: float,
         ended: Callable[[], None],
+        zone: tzinfo | None = None,
     ) -> None:
-        super().__init__(linger=linger, ended=ended)
+        super().__init__(linger=linger, ended=ended, zone=zone)
         self.channel = channel
         self.me = me
         self.page_rows = page_rows
@@ -215,6 +217,10 @@ class ChannelFeed(Feed):
 
     # Rendering
 
+    def redraw(self) -> None:
+        """Let the next flush render all rows."""
+        self._all = True
+
     def flush(self) -> None:
         """Render what is gathered once and offer it to all tabs."""
         parts: list[str] = []
@@ -275,6 +281,7 @@ class ChannelFeed(Feed):
             me=self.me,
             previous=previous,
             first_unread=row.key == self._unread,
+            zone=self.zone,
             can_write=self._detail is None
             or self._detail.write_access
             or self._detail.type in {"dm", "group"},

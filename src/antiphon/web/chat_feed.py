@@ -16,6 +16,7 @@ from .frames import blocks, event, gone, morph, rows, some_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import tzinfo
 
     from antiphon.client import Chat
     from antiphon.client.turns import ChatChange
@@ -49,8 +50,9 @@ class ChatFeed(Feed):
         frame: float,
         linger: float,
         ended: Callable[[], None],
+        zone: tzinfo | None = None,
     ) -> None:
-        super().__init__(linger=linger, ended=ended, frame=frame)
+        super().__init__(linger=linger, ended=ended, frame=frame, zone=zone)
         self.chat = chat
         self.me = me
         self._names = names
@@ -106,6 +108,10 @@ class ChatFeed(Feed):
 
     # Rendering
 
+    def redraw(self) -> None:
+        """Let the next flush render all turns."""
+        self._all = True
+
     def flush(self) -> None:
         """Render what is gathered once and offer it to all tabs."""
         turns = self.chat.turns()
@@ -153,7 +159,7 @@ class ChatFeed(Feed):
             self._growing[turn.id] = _grown(_Growing(around=_around(turn)), turn.content)
         else:
             self._growing.pop(turn.id, None)
-        return str(views.turn(self._named(turn), running=running, me=self.me, last=turn.id == last))
+        return str(views.turn(self._named(turn), running=running, me=self.me, last=turn.id == last, zone=self.zone))
 
     def _growth(self, turn: ChatMessage) -> str | None:
         """Return the patch of an answer that only became longer, or None where it must be rendered whole."""
@@ -165,7 +171,7 @@ class ChatFeed(Feed):
         for number, part in enumerate(parts, held.finished):
             growing = number == held.finished + len(parts) - 1
             block = h.div(class_=["block", growing and "growing"], id=f"b-{turn.id}-{number}")
-            fresh.append(str(block[markdown.render(part)]))
+            fresh.append(str(block[markdown.render(part, soft=True)]))
         self._growing[turn.id] = _grown(held, turn.content)
         return blocks(f"x-{turn.id}", fresh)
 

@@ -11,6 +11,7 @@ from .frames import event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
 
     from .stream import Stream
 
@@ -22,7 +23,16 @@ class Feed(ABC):
     ends itself after `linger` seconds and then calls `ended`.
     """
 
-    def __init__(self, *, linger: float, ended: Callable[[], None], frame: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        linger: float,
+        ended: Callable[[], None],
+        frame: float = 0.0,
+        zone: tzinfo | None = None,
+    ) -> None:
+        self.zone = zone
+        """The zone of this person's clock; None is that of this machine."""
         self.streams: set[Stream] = set()
         self._born = secrets.token_hex(4)
         self._count = 0
@@ -79,6 +89,13 @@ class Feed(ABC):
         """Subscribe for as long as this feed lives."""
         self._releases.append(subscribe(callback))
 
+    def show_in(self, zone: tzinfo | None) -> None:
+        """Show all times in another zone from now on."""
+        if zone is not self.zone and not self.closed:
+            self.zone = zone
+            self.redraw()
+            self.schedule()
+
     def schedule(self) -> None:
         """Flush soon: with everything else of this turn of the loop, and at most once a frame."""
         if self._flushing is None and not self.closed:
@@ -97,6 +114,10 @@ class Feed(ABC):
         if self._flushing is not None:
             self._flushing.cancel()
             self._run()
+
+    @abstractmethod
+    def redraw(self) -> None:
+        """Let the next flush render everything that holds a time."""
 
     @abstractmethod
     def flush(self) -> None:

@@ -29,15 +29,25 @@ from . import highlight, markdown_rules
 LONGEST: Final = 40_000
 """Characters beyond which a text is shown as it is: the worst of this length take a fraction of a second."""
 
-_MARKDOWN: Final = (
-    MarkdownIt("commonmark", {"html": False, "breaks": True, "xhtmlOut": False})
-    .enable(["table", "strikethrough"])
-    .disable(["html_block", "html_inline"])
-)
-markdown_rules.install(_MARKDOWN)
-# Other addresses (javascript:, data:, file:, relative ones) leave their source text as it was written.
-# Replacing this method is the parser's documented way.
-_MARKDOWN.validateLink = markdown_rules.is_link  # type: ignore[method-assign,assignment]  # see above
+
+def _parser(*, breaks: bool) -> MarkdownIt:
+    parser = (
+        MarkdownIt("commonmark", {"html": False, "breaks": breaks, "xhtmlOut": False})
+        .enable(["table", "strikethrough"])
+        .disable(["html_block", "html_inline"])
+    )
+    markdown_rules.install(parser)
+    # Other addresses (javascript:, data:, file:, relative ones) leave their source text as it was written.
+    # Replacing this method is the parser's documented way.
+    parser.validateLink = markdown_rules.is_link  # type: ignore[method-assign,assignment]  # see above
+    return parser
+
+
+_MARKDOWN: Final = _parser(breaks=True)
+"""For people: who presses Shift+Enter means a new line."""
+
+_SOFT: Final = _parser(breaks=False)
+"""For models: they write CommonMark, in which a single line end is a space."""
 
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
@@ -77,11 +87,15 @@ _SANITISER: Final = nh3.Cleaner(
 )
 
 
-def render(text: str, references: dict[str, Any] | None = None) -> Markup:
-    """Render a text's blocks; `references` are link definitions that stand elsewhere (see `references`)."""
+def render(text: str, references: dict[str, Any] | None = None, *, soft: bool = False) -> Markup:
+    """Render a text's blocks; `references` are link definitions that stand elsewhere (see `references`).
+
+    With `soft` a single line end is a space, as models mean it; without, it is one, as people mean it.
+    """
     if len(text) > LONGEST:
         return Markup(f'<div class="plain">{escape(text)}</div>')  # noqa: S704 - escaped here
-    return _clean(_MARKDOWN.render(text, {"references": dict(references)} if references else {}))
+    parser = _SOFT if soft else _MARKDOWN
+    return _clean(parser.render(text, {"references": dict(references)} if references else {}))
 
 
 def render_inline(text: str) -> Markup:

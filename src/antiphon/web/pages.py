@@ -102,6 +102,7 @@ class Pages:
             selected=asked or _selected(person, models),
             running=feed.chat.running,
             me=person.user,
+            zone=person.zone,
         )
         title = feed.chat.title or "New chat"
         return self.shell(
@@ -170,6 +171,7 @@ class Pages:
                 chats=sidebar.chats,
                 current=current,
                 theme=theme,
+                zone=person.zone,
             ),
             main=[main, state],
             server_link=views.server_link(sidebar.link),

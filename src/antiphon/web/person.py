@@ -20,6 +20,7 @@ from .sidebar_feed import SidebarFeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
+    from datetime import tzinfo
 
     from antiphon.client.link import Link
     from antiphon.wire import ModelInfo, UserEntry
@@ -47,6 +48,8 @@ class Person:
         self.streams: set[Stream] = set()
         self.model: str | None = None
         """The model asked last, which the next chat begins with."""
+        self.zone: tzinfo | None = None
+        """The zone of their clock, once the browser told it; None is that of this machine."""
         self._settings = settings
         self._cache = cache
         self._feeds: dict[tuple[str, str], Feed] = {}
@@ -104,6 +107,14 @@ class Person:
         else:
             self._joined.clear()
 
+    def show_in(self, zone: tzinfo | None) -> None:
+        """Show times in the zone that the browser told; None tells nothing new."""
+        if zone is None or zone is self.zone:
+            return
+        self.zone = zone
+        for feed in (*self._feeds.values(), *([self._sidebar] if self._sidebar is not None else [])):
+            feed.show_in(zone)
+
     # Feeds
 
     @property
@@ -115,6 +126,7 @@ class Person:
                 me=self.user,
                 linger=self._settings.feed_linger,
                 ended=self._sidebar_ended,
+                zone=self.zone,
             )
             self._people_task = asyncio.create_task(self._look_for_people(self._sidebar))
         self._sidebar.touch()
@@ -171,7 +183,8 @@ class Person:
     def _opened(self, key: tuple[str, str], task: asyncio.Task[Feed]) -> None:
         self._opening.pop(key, None)
         if not task.cancelled() and task.exception() is None:
-            self._feeds[key] = task.result()
+            feed = self._feeds[key] = task.result()
+            feed.show_in(self.zone)  # it may have been told while the feed was opened
 
     async def _open_channel(self, id_: str) -> Feed:
         channel = self.client.channel(id_)
@@ -188,6 +201,7 @@ class Person:
             page_rows=self._settings.page_rows,
             linger=self._settings.feed_linger,
             ended=lambda: self._feed_ended(("channel", id_)),
+            zone=self.zone,
         )
 
     async def _open_chat(self, id_: str) -> Feed:
@@ -202,6 +216,7 @@ class Person:
             frame=self._settings.frame,
             linger=self._settings.feed_linger,
             ended=lambda: self._feed_ended(("chat", id_)),
+            zone=self.zone,
         )
 
     def _feed_ended(self, key: tuple[str, str]) -> None:

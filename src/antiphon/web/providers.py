@@ -165,6 +165,7 @@ class Providers:
             notice=notice,
             address=address,
             prefix=prefix,
+            eliza=any(map(views.is_eliza, await person.models())),
         )
         status = 422 if error else 200
         return self._pages.shell(request, person, main, title="Model providers", status=status)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from .views import message_row
-from .views.message import follows
+from .views import message_row, times
+from .views.message import edited, follows
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from antiphon.wire import Message
 
     from .views.message import Me, TimelineRow
@@ -27,16 +29,25 @@ class RowCache:
         return len(self._held)
 
     def html(
-        self, row: TimelineRow, *, me: Me, previous: TimelineRow | None, first_unread: bool, can_write: bool
+        self,
+        row: TimelineRow,
+        *,
+        me: Me,
+        previous: TimelineRow | None,
+        first_unread: bool,
+        can_write: bool,
+        zone: tzinfo | None,
     ) -> str:
-        """Return the row as HTML for `me`."""
-        key = _look(row, me, previous, first_unread, can_write)
+        """Return the row as HTML for `me`, with times in `zone`."""
+        key = _look(row, me, previous, first_unread, can_write, zone)
         held = self._held.get(key)
         if held is not None:
             self._held.move_to_end(key)
             return held
         self.rendered += 1
-        node = message_row(row, me=me, previous=previous, first_unread=first_unread, can_write=can_write)
+        node = message_row(
+            row, me=me, previous=previous, first_unread=first_unread, can_write=can_write, zone=zone
+        )
         html = self._held[key] = str(node)
         if len(self._held) > self._limit:
             self._held.popitem(last=False)
@@ -44,7 +55,12 @@ class RowCache:
 
 
 def _look(
-    row: TimelineRow, me: Me, previous: TimelineRow | None, first_unread: bool, can_write: bool
+    row: TimelineRow,
+    me: Me,
+    previous: TimelineRow | None,
+    first_unread: bool,
+    can_write: bool,
+    zone: tzinfo | None,
 ) -> tuple[object, ...]:
     message = row.message
     mine = message.user_id == me.id
@@ -64,11 +80,20 @@ def _look(
         mine,
         me.role == "admin",
         me.id if "<@U:" in message.content else None,
-        before is None,
-        before is not None and before.created_at // 86_400_000_000_000,
-        follows(message, before),
+        _times(message, before, zone),
+        follows(message, before, zone),
         first_unread,
         can_write,
+    )
+
+
+def _times(message: Message, before: Message | None, zone: tzinfo | None) -> tuple[object, ...]:
+    """What the zone does to a row: two whose clocks stood alike at that moment are shown the same row."""
+    written = times.from_nanoseconds(message.created_at, zone)
+    return (
+        written.utcoffset(),
+        edited(message) and times.from_nanoseconds(message.updated_at, zone).utcoffset(),
+        before is None or times.from_nanoseconds(before.created_at, zone).date() != written.date(),
     )
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from . import views
 from .feed import Feed
 from .frames import event, morph
+from .views import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import tzinfo
 
     from antiphon.client import Client
     from antiphon.client.link import Link
@@ -29,8 +31,9 @@ class SidebarFeed(Feed):
         me: SessionUser,
         linger: float,
         ended: Callable[[], None],
+        zone: tzinfo | None = None,
     ) -> None:
-        super().__init__(linger=linger, ended=ended)
+        super().__init__(linger=linger, ended=ended, zone=zone)
         self.me = me
         self.channels: Sequence[ChannelEntry] = ()
         self.chats: Sequence[ChatEntry] = ()
@@ -41,6 +44,8 @@ class SidebarFeed(Feed):
         self.watch(client.chats.subscribe, self._on_chats)
         self.watch(client.link.subscribe, self._on_link)
         self._dirty.clear()
+        self._midnight = self._await_midnight()
+        self._releases.append(lambda: self._midnight.cancel())
         self.strangers = asyncio.Event()
         """Set when somebody was seen who is not in the list of people."""
 
@@ -86,6 +91,19 @@ class SidebarFeed(Feed):
         if "channels" in lists:
             self.tell(self.unread_event())
 
+    def redraw(self) -> None:
+        """Let the next flush render the chats, which are grouped by day."""
+        self._dirty.add("chats")
+        self._midnight.cancel()
+        self._midnight = self._await_midnight()
+
+    def _await_midnight(self) -> asyncio.TimerHandle:
+        return self._loop.call_later(times.until_midnight(self.zone), self._new_day)
+
+    def _new_day(self) -> None:
+        self.redraw()
+        self.schedule()
+
     def _mark(self, part: str) -> None:
         self._dirty.add(part)
         self.schedule()
@@ -113,5 +131,5 @@ class SidebarFeed(Feed):
         if "people" in lists:
             html += morph("#people-list", views.people_list(self.people, self.channels, me_id=self.me.id))
         if "chats" in lists:
-            html += morph("#chat-list", views.chat_list(self.chats))
+            html += morph("#chat-list", views.chat_list(self.chats, zone=self.zone))
         return event("patch", html)

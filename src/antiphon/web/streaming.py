@@ -14,6 +14,7 @@ from antiphon.client.errors import AntiphonError, NotFound, Refused, SignedOut
 
 from .channel_feed import ChannelFeed
 from .stream import RELOAD_VIEW, RESTART, SIGNED_OUT, Stream, refuse
+from .zones import zone_told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,6 +61,7 @@ class Streaming:
             await refuse(send, RESTART)
             return
         person = await self._people.of(session)
+        person.show_in(await zone_told(request.cookies))
         stream = Stream(
             limit=self._settings.stream_limit,
             alive_every=self._settings.alive_every,

@@ -336,6 +336,25 @@ def test_without_models_the_start_says_what_to_do() -> None:
     assert "Ask your administrator" in read(views.home_main(user=ADA)).text
 
 
+def test_where_eliza_is_alone_the_start_says_what_she_is() -> None:
+    """Nobody expects a therapist of rules to write Python; an administrator learns how there can be more."""
+    eliza = ModelInfo(id="eliza", name="Eliza", owned_by="antiphon")
+    mine, admins = (read(views.home_main(user=user, models=[eliza])) for user in (ADA, ROOT))
+    assert "needs no key and no network" in mine.text
+    assert mine.all("a", href="/settings/providers") == []
+    assert admins.one("a", href="/settings/providers").text == "Add a provider"
+    others = read(views.home_main(user=ROOT, models=[eliza, ModelInfo(id="gpt", name="GPT")]))
+    assert "Eliza" not in others.one(classed="welcome").text
+    stranger = read(views.home_main(user=ROOT, models=[ModelInfo(id="eliza", name="Eliza 70B")]))
+    assert "built-in" not in stranger.text
+    openings = [
+        {button.text for button in page.all("button") if "data-suggestion" in button.attributes}
+        for page in (mine, others)
+    ]
+    assert all(openings)
+    assert openings[0].isdisjoint(openings[1])
+
+
 def test_providers_are_listed_with_what_checking_them_gave() -> None:
     """The key never travels back; results are spoken."""
     page = read(MAINS["providers"])
@@ -350,8 +369,9 @@ def test_providers_are_listed_with_what_checking_them_gave() -> None:
 
 def test_no_provider_is_no_dead_end() -> None:
     """The list says what answers meanwhile, and the form stands below."""
-    page = read(views.providers_main([]))
+    page = read(views.providers_main([], eliza=True))
     assert "Eliza" in page.one("li", classed="empty").text
+    assert "Eliza" not in read(views.providers_main([])).text  # a server of somebody else has none
     assert page.one("form", id="add-provider").one("button").text == "Add and check"
 
 

@@ -120,3 +120,12 @@ def test_the_newest_step_of_a_plug_in_is_shown() -> None:
     """A hidden step is not."""
     steps = [{"description": "Searching"}, {"description": "Reading"}, {"description": "x", "hidden": True}]
     assert drawn(answer(statusHistory=steps)).one("p", classed="progress").text == "Reading"
+
+
+def test_line_ends_count_in_questions_and_not_in_answers() -> None:
+    """A model wraps its paragraphs as CommonMark allows; a person who makes a new line means one."""
+    assert [node.all("br") for node in drawn(answer("one\ntwo")).all("p") if "two" in node.text] == [[]]
+    asked = ChatMessage(id="q1", role="user", content="one\ntwo", timestamp=0)
+    assert len(drawn(asked).all("br")) == 1
+    growing = read(views.turn_blocks("a1", "one\ntwo", finished=False))
+    assert growing.all("br") == []

@@ -202,6 +202,7 @@ function showOne(entry) {
     words.textContent = entry.content;
     words.style.whiteSpace = "pre-wrap";
     row.querySelector(".text").replaceChildren(words);
+    for (const time of row.querySelectorAll("time")) time.textContent = hour(entry.at);
     list.querySelector(":scope > .beginning")?.remove();
     list.append(row);
   }
@@ -216,6 +217,8 @@ function template(list) {
 }
 
 const isRecent = (nanoseconds) => Date.now() - Number(nanoseconds) / 1e6 < 5 * 60_000;
+
+const hour = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 function showState(row, entry) {
   const failed = entry.state === "failed";

@@ -73,8 +73,15 @@ function address() {
   return `/page/stream?${query}`;
 }
 
+/** Tell the page server this clock's zone, so that times are right from the first paint on; a traveller's changes. */
+function tellZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && !`; ${document.cookie};`.includes(`; zone=${zone};`)) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+}
+
 function connect() {
   close();
+  tellZone();
   phase = "connecting";
   shown = what();
   if (attempts === 0) show("connecting", "Connecting…");

@@ -7,7 +7,7 @@ from .chat import chat_actions, chat_header, chat_main, model_picker
 from .composer import composer
 from .document import Assets, document
 from .errors import error_main
-from .home import home_main
+from .home import home_main, is_eliza
 from .menu import user_menu
 from .message import message_editor, message_row, reactions
 from .providers import Provider, Verification, provider_card, provider_list, providers_main, verification_line
@@ -37,6 +37,7 @@ __all__ = [
     "document",
     "error_main",
     "home_main",
+    "is_eliza",
     "message_editor",
     "message_row",
     "model_picker",

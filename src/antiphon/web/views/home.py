@@ -22,6 +22,12 @@ _OPENINGS = (
     "Write a Python function that merges overlapping intervals, with tests",
 )
 
+_ELIZA_OPENINGS = (
+    "I have been putting off a decision for weeks",
+    "My work has been weighing on me lately",
+    "I keep thinking about something my mother said",
+)
+
 
 def home_main(
     *,
@@ -33,16 +39,22 @@ def home_main(
 ) -> h.Element:
     """The whole of `main#view` for `/`: the composer begins a new chat; channels are one click away."""
     standard = [channel for channel in channels if channel.type not in {"dm", "group"}]
+    eliza = only_eliza(models)
     ways = sorted(standard, key=lambda channel: _unread(channel) == 0)[
         :3
     ]  # stable: news first, else the list's order
+    openings = _ELIZA_OPENINGS if eliza else _OPENINGS
     return h.main("#view", data_kind="home", data_id="")[
         h.header("#view-head.view-head")[menu_button(), model_picker(models, selected)],
         h.div(".scroller", tabindex="-1")[
             h.div(".welcome")[
                 icons.mark(),
                 h.h1[f"Good to see you, {user.name.split()[0] if user.name.split() else user.name}."],
-                h.p(".lead")["Ask a model something below, or carry on where people are talking."],
+                h.p(".lead")[
+                    "Tell Eliza what is on your mind, or carry on where people are talking."
+                    if eliza
+                    else "Ask a model something below, or carry on where people are talking."
+                ],
                 ways
                 and h.ul(".ways", aria_label="Channels")[
                     [
@@ -58,19 +70,39 @@ def home_main(
                 ],
                 models
                 and h.ul(".openings", aria_label="Suggestions")[
-                    [h.li[h.button(type="button", data_suggestion=text)[text]] for text in _OPENINGS]
+                    [h.li[h.button(type="button", data_suggestion=text)[text]] for text in openings]
                 ],
+                eliza and _about_eliza(user),
                 not models and no_models(user),
             ],
         ],
         h.div(".foot")[
             composer(
                 addresses.NEW_CHAT,
-                placeholder="Ask a model",
+                placeholder="Write to Eliza" if eliza else "Ask a model",
                 draft=draft,
                 disabled=None if models else "There is no model to ask yet.",
             )
         ],
+    ]
+
+
+def only_eliza(models: Sequence[ModelInfo]) -> bool:
+    """Whether our server's built-in model is the only one."""
+    return len(models) == 1 and is_eliza(models[0])
+
+
+def is_eliza(model: ModelInfo) -> bool:
+    """Whether a model is the one built into our server."""
+    return model.id == "eliza" and model.owned_by == "antiphon"
+
+
+def _about_eliza(user: SessionUser) -> h.Element:
+    """What Eliza is, so that nobody expects more of her; and how there can be more."""
+    return h.p(".hint")[
+        "Eliza is a small built-in program that answers by turning your words around."
+        " It needs no key and no network.",
+        user.role == "admin" and [" ", h.a(href=addresses.PROVIDERS)["Add a provider"], " for other models."],
     ]
 
 

@@ -147,7 +147,7 @@ def message_row(
             ]
             if not grouped
             else h.span(".sr")[name],
-            h.div(".text")[markdown.render(message.content)],
+            h.div(".text")[markdown.render(message.content, soft=is_model)],
             edited(message)
             and h.p(".edited", title=times.full(times.from_nanoseconds(message.updated_at, zone)))["edited"],
             reactions(message.reactions, me=me, can_write=can_write),

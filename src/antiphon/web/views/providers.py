@@ -44,6 +44,7 @@ def providers_main(
     notice: str | None = None,
     address: str = "",
     prefix: str = "",
+    eliza: bool = False,
 ) -> h.Element:
     """The whole of `main#view` for `/settings/providers`; `address` and `prefix` refill the form after
     an error."""
@@ -58,18 +59,27 @@ def providers_main(
             h.div(".page")[
                 notice and h.p(".notice", role="status")[icons.icon("check"), h.span[notice]],
                 error and h.p(".error", role="alert")[icons.icon("alert"), h.span[error]],
-                provider_list(providers, results),
+                provider_list(providers, results, eliza=eliza),
                 _add_form(address, prefix),
             ]
         ],
     ]
 
 
-def provider_list(providers: Sequence[Provider], verifications: Mapping[int, Verification]) -> h.Element:
-    """`ul#providers`: each with the way to ask it for its models and to take it out."""
+def provider_list(
+    providers: Sequence[Provider], verifications: Mapping[int, Verification], *, eliza: bool = False
+) -> h.Element:
+    """`ul#providers`: each with the way to ask it for its models and to take it out.
+
+    `eliza` says that this server has the built-in model.
+    """
     return h.ul("#providers.cards")[
         [provider_card(provider, verifications.get(provider.index)) for provider in providers]
-        or h.li(".empty")["No provider yet. Add one below; Eliza, the built-in model, answers meanwhile."]
+        or h.li(".empty")[
+            "No provider yet. Add one below; Eliza, the built-in model, answers meanwhile."
+            if eliza
+            else "No provider yet. Add one below."
+        ]
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import htpy as h
 
@@ -49,3 +49,11 @@ def time_of_day(moment: datetime) -> h.Element:
 def now(zone: tzinfo | None = None) -> datetime:
     """This moment in a zone."""
     return datetime.now(UTC).astimezone(zone)
+
+
+def until_midnight(zone: tzinfo | None = None) -> float:
+    """Seconds until a new day begins in a zone, and one more so that it has begun."""
+    here = now(zone)
+    # The zone's rules hold for the new day as well: an hour may come or go in the night.
+    midnight = datetime.combine(here.date() + timedelta(days=1), datetime.min.time(), zone)
+    return max(1.0, midnight.timestamp() - here.timestamp() + 1.0)

@@ -77,7 +77,7 @@ def turn(
             if asking
             else [_progress(message), _reasoning(message.output or (), running=state == "running")],
             h.div(".text", id=f"x-{message.id}")[
-                turn_blocks(message.id, message.content, finished=state != "running")
+                turn_blocks(message.id, message.content, finished=state != "running", soft=not asking)
                 or (state == "running" and h.p(".waiting")[dots(), h.span(".sr")["Thinking"]])
             ],
             None if asking else [_sources(message.sources or ()), turn_end(message, state, last=last)],
@@ -94,14 +94,15 @@ def _speaker(message: ChatMessage, me: Me | None) -> str:
 
 
 @lru_cache(maxsize=2048)
-def _finished(block: str) -> Markup:
+def _finished(block: str, soft: bool) -> Markup:
     """A block by its text alone: those of a growing answer are asked for again and again."""
-    return markdown.render(block)
+    return markdown.render(block, soft=soft)
 
 
-def turn_blocks(turn_id: str, text: str, *, finished: bool) -> list[h.Element]:
+def turn_blocks(turn_id: str, text: str, *, finished: bool, soft: bool = True) -> list[h.Element]:
     """The text as blocks `#b-{turn}-{n}`: all but the last never change while text is appended.
 
+    `soft`: single line ends are spaces, as in answers; a person's are line ends.
     Link definitions may stand below the links that use them, so they count only once the text is `finished`.
     """
     parts = markdown.blocks(text)
@@ -111,7 +112,7 @@ def turn_blocks(turn_id: str, text: str, *, finished: bool) -> list[h.Element]:
             ".block",
             id=f"b-{turn_id}-{number}",
             class_=["block", not finished and number == len(parts) - 1 and "growing"],
-        )[markdown.render(part, definitions) if definitions else _finished(part)]
+        )[markdown.render(part, definitions, soft=soft) if definitions else _finished(part, soft)]
         for number, part in enumerate(parts)
     ]
 
@@ -143,7 +144,7 @@ def _reasoning(items: Sequence[OutputItem], *, running: bool) -> h.Node:
         label = (
             "Thinking…" if going else f"Thought for {round(item.duration)} s" if item.duration else "Thought"
         )
-        folded.append(h.details(".reasoning")[h.summary[label], h.div(".text")[markdown.render(text)]])
+        folded.append(h.details(".reasoning")[h.summary[label], h.div(".text")[markdown.render(text, soft=True)]])
     return folded
 
 
