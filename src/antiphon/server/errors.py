@@ -65,8 +65,6 @@ def sentence(errors: Any) -> str:
     for error in list(errors)[:3]:
         location = [str(step) for step in error.get("loc", ())]
         message = str(error.get("msg", "is not valid"))
-        if error.get("type") == "json_invalid":
-            return "The body is not valid JSON."
         place = (
             ".".join(location[1:]) if location[:1] in (["body"], ["query"], ["path"]) else ".".join(location)
         )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from antiphon.server.about.build import PROTOCOL, build_id, our_version
 from antiphon.server.accounts.people import count_accounts
 from antiphon.server.permissions import permissions_of
+from antiphon.server.routing import Router
 from antiphon.server.security.principals import User, token_of
 from antiphon.server.state import State
 from antiphon.wire.config import Health, ServerConfig, Version
 
-router = APIRouter(tags=["about"])
+router = Router(tags=["about"])
 
 
 @router.get("/health", response_model=Health, response_model_exclude_unset=True)

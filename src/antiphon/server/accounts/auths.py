@@ -6,7 +6,7 @@ import re
 from email.utils import formatdate
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlalchemy import func, select
 
 from antiphon.server.accounts.people import (
@@ -14,12 +14,14 @@ from antiphon.server.accounts.people import (
     change_account,
     find_by_email,
     normal_email,
+    normal_image,
     normal_name,
     now_in_ms,
 )
 from antiphon.server.channels.first import add_general
 from antiphon.server.errors import Problem
 from antiphon.server.permissions import permissions_of
+from antiphon.server.routing import Router
 from antiphon.server.security.passwords import weakness_of
 from antiphon.server.security.principals import Admin, Principal, SignedIn, token_of
 from antiphon.server.security.tokens import Token
@@ -27,7 +29,7 @@ from antiphon.server.state import ServerState, State
 from antiphon.server.storage.tables.accounts import users
 from antiphon.wire.accounts import AdminConfig, PasswordForm, SessionUser, SignedOut, SignInForm, SignUpForm
 
-router = APIRouter(prefix="/api/v1/auths", tags=["auths"])
+router = Router(prefix="/api/v1/auths", tags=["auths"])
 
 WRONG = "The email or password provided is incorrect. Please check for typos and try logging in again."
 ROLES = ("admin", "user", "pending")
@@ -55,6 +57,7 @@ _ADMIN_CONFIG: dict[str, Any] = {
 async def sign_up(form: SignUpForm, response: Response, state: State) -> dict[str, Any]:
     """Make an account and sign in. The first account is the administrator, and finds a channel `general`."""
     email, name = normal_email(form.email), normal_name(form.name)
+    normal_image(form.profile_image_url)
     refuse_weak(form.password)
     password_hash = await state.passwords.hash(form.password)
     async with state.database.write() as connection:
@@ -100,9 +103,8 @@ async def session_user(
     return more | signed_in(state, *found, response) | last
 
 
-@router.api_route(
-    "/signout", methods=["GET", "POST"], response_model=SignedOut, response_model_exclude_unset=True
-)
+@router.get("/signout", response_model=SignedOut, response_model_exclude_unset=True, include_in_schema=False)
+@router.post("/signout", response_model=SignedOut, response_model_exclude_unset=True)
 async def sign_out(request: Request, response: Response, state: State) -> dict[str, Any]:
     """Take the token back, and close the sockets that came with it. Whoever is out already is told so
     alike.

@@ -20,6 +20,7 @@ PAGE = 30
 TAKEN = "This e-mail address is taken: there is an account with it already. Sign in instead."
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _MAX_NAME = 100
+_MAX_IMAGE = 256 * 1024
 
 
 def normal_email(text: str) -> str:
@@ -38,6 +39,13 @@ def normal_name(text: str) -> str:
     if len(name) > _MAX_NAME:
         raise Problem(400, f"The name is too long: it may have at most {_MAX_NAME} characters.")
     return name
+
+
+def normal_image(url: str | None) -> str:
+    """The address of a person's picture (or the picture itself, as a data address) as it is stored."""
+    if url is not None and len(url) > _MAX_IMAGE:
+        raise Problem(413, f"The picture is too large: at most {_MAX_IMAGE // 1024} KiB are kept.")
+    return url or "/user.png"
 
 
 def now_in_ms() -> int:
@@ -65,7 +73,7 @@ async def add_account(
     if taken.first() is not None:
         raise Problem(400, TAKEN)
     now = int(time.time())
-    person = Principal(str(uuid.uuid4()), name, role, email, image or "/user.png", now)
+    person = Principal(str(uuid.uuid4()), name, role, email, normal_image(image), now)
     await connection.execute(
         insert(users).values(
             id=person.id,

@@ -20,6 +20,7 @@ ACTIVE_SECONDS = 180
 _WRITE_EVERY = 60.0
 _USAGE_SECONDS = 3.0
 _MODELS_PER_SOCKET = 8
+_LONGEST_MODEL = 256
 
 
 class Presence:
@@ -75,6 +76,8 @@ class Presence:
         try:
             usage = Usage.load(payload)
         except ValidationError:
+            usage = None
+        if usage is None or len(usage.model) > _LONGEST_MODEL:
             self._live.ignored["usage"] += 1
             return
         use = self._in_use.setdefault(session.sid, {})

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from pydantic_core import to_json
 from sqlalchemy import Row, func, select
 
 from antiphon.server.accounts.auths import ROLES, refuse_weak
 from antiphon.server.accounts.people import (
     change_account,
     normal_email,
+    normal_image,
     normal_name,
     now_in_ms,
     page_of_people,
 )
 from antiphon.server.errors import Problem
 from antiphon.server.permissions import KEY
+from antiphon.server.routing import Page, Router, Search
 from antiphon.server.security.principals import Admin, User
 from antiphon.server.state import ServerState, State
 from antiphon.server.storage.tables.accounts import users
 from antiphon.wire.accounts import UserActive, UserEntry, UserList, UserSettings
 from antiphon.wire.base import WireModel
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"])
+router = Router(prefix="/api/v1/users", tags=["users"])
 
 _MAX_SETTINGS = 256 * 1024
 
@@ -46,7 +48,7 @@ class AccountForm(WireModel):
 
 
 @router.get("/", response_model=UserList, response_model_exclude_unset=True)
-async def everyone(state: State, _admin: Admin, query: str = "", page: int = 1) -> dict[str, Any]:
+async def everyone(state: State, _admin: Admin, query: Search = "", page: Page = 1) -> dict[str, Any]:
     """A page of 30 accounts for the administrator, pending ones too."""
     return await _people(state, query, page, pending=True)
 
@@ -58,7 +60,7 @@ async def everyone_at_once(state: State, _admin: Admin) -> dict[str, Any]:
 
 
 @router.get("/search", response_model=UserList, response_model_exclude_unset=True)
-async def search(state: State, _user: User, query: str = "", page: int = 1) -> dict[str, Any]:
+async def search(state: State, _user: User, query: Search = "", page: Page = 1) -> dict[str, Any]:
     """A page of 30 people whose name or e-mail address holds the query, for pickers."""
     return await _people(state, query, page, pending=False)
 
@@ -75,11 +77,11 @@ async def settings(state: State, user: User) -> dict[str, Any] | None:
 @router.post("/user/settings/update", response_model=UserSettings, response_model_exclude_unset=True)
 async def update_settings(form: UserSettings, state: State, user: User) -> dict[str, Any]:
     """Store one's settings: the keys of the body replace those that are stored."""
-    if len(form.model_dump_json()) > _MAX_SETTINGS:
-        raise Problem(413, f"The settings are too large: at most {_MAX_SETTINGS // 1024} KiB are kept.")
     async with state.database.write() as connection:
         found = await connection.execute(select(users.c.settings).where(users.c.id == user.id))
         merged = (found.scalar_one() or {}) | form.dump()
+        if len(to_json(merged)) > _MAX_SETTINGS:
+            raise Problem(413, f"The settings are too large: at most {_MAX_SETTINGS // 1024} KiB are kept.")
         await change_account(connection, user.id, settings=merged)
     return merged
 
@@ -136,7 +138,7 @@ async def update_account(
     if form.email is not None:
         values["email"] = normal_email(form.email)
     if form.profile_image_url is not None:
-        values["profile_image_url"] = form.profile_image_url
+        values["profile_image_url"] = normal_image(form.profile_image_url)
     if form.password:
         refuse_weak(form.password)
         values |= {

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Query
 from sqlalchemy import delete, func, or_, select, update
 from starlette.responses import Response
 
@@ -20,13 +19,14 @@ from antiphon.server.channels.lists import readers_of
 from antiphon.server.channels.membership import ensure_member
 from antiphon.server.channels.rest import let_in, require_people, shut_out
 from antiphon.server.errors import Problem
+from antiphon.server.routing import Page, Router, Search
 from antiphon.server.security.principals import Principal, User
 from antiphon.server.state import ServerState, State
 from antiphon.server.storage.tables.accounts import users
 from antiphon.server.storage.tables.channels import channel_members
 from antiphon.wire.channels import ChannelMute, MemberActive, MemberPage, MembersForm
 
-router = APIRouter(prefix="/api/v1/channels/{channel_id}", tags=["channels"])
+router = Router(prefix="/api/v1/channels/{channel_id}", tags=["channels"])
 
 
 _ORDERS = {
@@ -43,8 +43,8 @@ async def members(
     channel_id: str,
     state: State,
     user: User,
-    page: Annotated[int, Query(ge=1)] = 1,
-    query: str = "",
+    page: Page = 1,
+    query: Search = "",
     order_by: str = "created_at",
     direction: Literal["asc", "desc"] = "asc",
 ) -> Response:

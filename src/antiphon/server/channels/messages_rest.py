@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic_core import to_json
 from sqlalchemy import delete, or_, select, update
 from starlette.responses import Response
@@ -17,12 +16,13 @@ from antiphon.server.channels.envelopes import EVENT, about_message, announce_cr
 from antiphon.server.channels.first import member_row
 from antiphon.server.channels.gate import still_writable, writable
 from antiphon.server.errors import Problem
+from antiphon.server.routing import Router
 from antiphon.server.security.principals import User
 from antiphon.server.state import State
 from antiphon.server.storage.tables.channels import channel_members, messages, reactions
 from antiphon.wire.channels import Message, MessageEdit, MessageForm, PinForm, ReactionForm
 
-router = APIRouter(prefix="/api/v1/channels/{channel_id}/messages", tags=["messages"])
+router = Router(prefix="/api/v1/channels/{channel_id}/messages", tags=["messages"])
 
 MAX_CHARACTERS = 100_000
 """The longest message."""
@@ -124,14 +124,15 @@ async def edit(channel_id: str, message_id: str, form: MessageEdit, state: State
         if row.user_id != user.id and (channel.is_closed or not user.is_admin):
             raise Problem(403, "Only whoever wrote a message may edit it.")
         merged = {**(row.data or {}), **(form.data or {})}
-        check_content(form.content, merged)
+        meta = {**(row.meta or {}), **(form.meta or {})}
+        check_content(form.content, merged, meta)
         await connection.execute(
             update(messages)
             .where(messages.c.id == message_id)
             .values(
                 content=form.content,
                 data=merged if row.data is not None or form.data is not None else None,
-                meta={**(row.meta or {}), **(form.meta or {})},
+                meta=meta,
                 updated_at=now,
             )
         )
@@ -248,14 +249,14 @@ async def remove(channel_id: str, message_id: str, state: State, user: User) -> 
     return True
 
 
-def check_content(content: str, extra: dict[str, Any] | None) -> None:
+def check_content(content: str, extra: dict[str, Any] | None, meta: dict[str, Any] | None = None) -> None:
     """400 for an empty message without files, 413 for one that is too long."""
     if not content.strip() and not (extra or {}).get("files"):
         raise Problem(400, "The message is empty.")
     if len(content) > MAX_CHARACTERS:
         has, most = f"{len(content):,}", f"{MAX_CHARACTERS:,}"
         raise Problem(413, f"The message is too long: it has {has} characters, and at most {most} are taken.")
-    if extra and len(to_json(extra)) > MAX_DATA_BYTES:
+    if (extra or meta) and len(to_json([extra, meta])) > MAX_DATA_BYTES:
         raise Problem(
             413, f"The message carries too much data: at most {MAX_DATA_BYTES // 1024} KiB are taken."
         )

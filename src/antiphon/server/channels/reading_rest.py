@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
@@ -13,17 +13,17 @@ from antiphon.server.channels.answers import answer, whole_lists
 from antiphon.server.channels.gate import readable
 from antiphon.server.channels.membership import ensure_member
 from antiphon.server.errors import Problem
+from antiphon.server.routing import Page, Router, Skip
 from antiphon.server.security.principals import User
 from antiphon.server.state import State
 from antiphon.server.storage.tables.channels import messages
 from antiphon.wire.channels import Message
 
-router = APIRouter(prefix="/api/v1/channels/{channel_id}/messages", tags=["messages"])
+router = Router(prefix="/api/v1/channels/{channel_id}/messages", tags=["messages"])
 
 PINNED_PAGE = 20
 
 Limit = Annotated[int, Query(ge=1, le=200)]
-Skip = Annotated[int, Query(ge=0)]
 
 
 @router.get("", response_model=list[Message])
@@ -48,9 +48,7 @@ async def newest(
 
 
 @router.get("/pinned", response_model=list[Message])
-async def pinned(
-    channel_id: str, state: State, user: User, page: Annotated[int, Query(ge=1)] = 1
-) -> Response:
+async def pinned(channel_id: str, state: State, user: User, page: Page = 1) -> Response:
     """A page of 20 pinned messages, the last pinned first."""
     await readable(state, channel_id, user)
     async with state.database.read() as connection:

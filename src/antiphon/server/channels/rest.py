@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from pydantic_core import to_json
 from sqlalchemy import delete, insert, select, update
 from starlette.responses import Response
 
@@ -17,6 +17,7 @@ from antiphon.server.channels.gate import manageable, readable, require_channels
 from antiphon.server.channels.lists import direct_channel_of, entries, people_named, person_count, unread_in
 from antiphon.server.errors import Problem
 from antiphon.server.permissions import may_use_channels
+from antiphon.server.routing import Router
 from antiphon.server.security.principals import Admin, Principal, User
 from antiphon.server.state import ServerState, State
 from antiphon.server.storage.tables.accounts import users
@@ -29,12 +30,15 @@ from antiphon.server.storage.tables.channels import (
 )
 from antiphon.wire.channels import ChannelDetail, ChannelEntry, ChannelForm, ChannelRecord
 
-router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
+router = Router(prefix="/api/v1/channels", tags=["channels"])
 
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 2_000
 MAX_MEMBERS = 1_000
+MAX_GRANTS = 2_000
+MAX_EXTRAS_BYTES = 64 * 1024
+"""What a channel may carry in `data` and `meta`; it travels with each of its events."""
 
 
 @router.get("/", response_model=list[ChannelEntry])
@@ -74,6 +78,7 @@ async def create(form: ChannelForm, state: State, user: User) -> Response:
         if len(members) < 2:
             raise Problem(400, "A direct conversation needs somebody else.")
         return answer((await open_direct(state, user, members)).record)
+    _check_sizes(form)
     values = {
         "name": _name(form.name, kind),
         "type": kind,
@@ -131,6 +136,7 @@ async def change(channel_id: str, form: ChannelForm, state: State, user: User) -
     before = await manageable(state, channel_id, user)
     if before.record["type"] == "dm":
         raise Problem(400, "A direct conversation cannot be changed.")
+    _check_sizes(form)
     given = form.model_fields_set
     values: dict[str, Any] = {}
     if "name" in given:
@@ -149,9 +155,9 @@ async def change(channel_id: str, form: ChannelForm, state: State, user: User) -
             if rows:
                 await connection.execute(insert(access_grants), rows)
         after = await state.channels.read(connection, channel_id)
+        if after is None:  # deleted while the lock was waited for: nothing of this may stay
+            raise Problem.not_found()
     state.channels.forget(channel_id)
-    if after is None:
-        raise Problem.not_found()
     await _follow_access(state, after)
     await state.live.emit(EVENT, about_channel(after.record, "channel:updated", user), after.room)
     return answer(after.record)
@@ -251,6 +257,15 @@ def _name(name: str | None, kind: str | None) -> str:
     if len(text) > MAX_NAME:
         raise Problem(400, f"The name is too long: it may have at most {MAX_NAME} characters.")
     return text if kind else text.lower()
+
+
+def _check_sizes(form: ChannelForm) -> None:
+    if form.access_grants is not None and len(form.access_grants) > MAX_GRANTS:
+        raise Problem(400, f"A channel has at most {MAX_GRANTS:,} grants.")
+    if len(to_json([form.data, form.meta, form.access_control])) > MAX_EXTRAS_BYTES:
+        raise Problem(
+            413, f"The channel carries too much data: at most {MAX_EXTRAS_BYTES // 1024} KiB are taken."
+        )
 
 
 def _description(text: str | None) -> str | None:

@@ -21,6 +21,7 @@ from typing import Any
 OWNED = frozenset({"content", "output", "done", "error", "usage", "followUps", "meta", "model"})
 DERIVED = frozenset({"childrenIds"})
 MAX_ID = 256
+MAX_TITLE = 1_000
 
 
 class BadDocument(ValueError):
@@ -63,8 +64,8 @@ def read(document: Any) -> Incoming:
     if not isinstance(document, dict):
         raise BadDocument("A chat is an object with history, models and title.")
     title = document.get("title")
-    if title is not None and not isinstance(title, str):
-        raise BadDocument("The title of a chat is a text.")
+    if title is not None and (not isinstance(title, str) or len(title) > MAX_TITLE):
+        raise BadDocument(f"The title of a chat is a text of at most {MAX_TITLE:,} characters.")
     history = document.get("history")
     if history is None:
         history = {}
@@ -168,16 +169,16 @@ def newest_leaf(rows: Mapping[str, MessageRow], preferred: str | None) -> str | 
 
 
 def _check(message_id: str, message: Any) -> None:
-    if not isinstance(message, dict):
-        raise BadDocument(f"The message {message_id!r} is no object.")
     if not message_id or len(message_id) > MAX_ID:
         raise BadDocument(f"The id of a message has between 1 and {MAX_ID} characters.")
+    if not isinstance(message, dict):
+        raise BadDocument(f"The message {message_id!r} is no object.")
     if message.get("id", message_id) != message_id:
-        raise BadDocument(f"The message under {message_id!r} calls itself {message['id']!r}.")
+        raise BadDocument(f"The message under {message_id!r} calls itself {str(message['id'])[:MAX_ID]!r}.")
     if not isinstance(message.get("role", ""), str):
         raise BadDocument(f"The role of the message {message_id!r} is no text.")
     parent_id = message.get("parentId")
-    if parent_id is not None and not isinstance(parent_id, str):
+    if parent_id is not None and (not isinstance(parent_id, str) or len(parent_id) > MAX_ID):
         raise BadDocument(f"The parentId of the message {message_id!r} is no message id.")
 
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from antiphon.server.chats import rows as stored
+from antiphon.server.chats.documents import MAX_ID
 
 if TYPE_CHECKING:
     from antiphon.server.live.live import Session
@@ -26,7 +27,7 @@ async def handle(state: ServerState, session: Session, payload: dict[str, Any]) 
     chat_id, data = payload.get("chat_id"), payload.get("data")
     kind = data.get("type") if isinstance(data, dict) else None
     principal = session.principal
-    if not isinstance(chat_id, str) or principal is None:
+    if not isinstance(chat_id, str) or len(chat_id) > MAX_ID or principal is None:
         return None
     if kind == "leave":
         state.live.leave_session(session.sid, f"chat:{chat_id}")

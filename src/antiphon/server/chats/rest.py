@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends
 
 from antiphon.server.chats import rows as stored
 from antiphon.server.chats.documents import (
@@ -20,6 +20,7 @@ from antiphon.server.chats.documents import (
 )
 from antiphon.server.chats.titles import UNTITLED
 from antiphon.server.errors import Problem
+from antiphon.server.routing import Page, Router
 from antiphon.server.runs import states
 from antiphon.server.runs.registry import Runs
 from antiphon.server.runs.rest import runs_of
@@ -28,12 +29,13 @@ from antiphon.server.security.principals import Principal, current_user
 from antiphon.server.state import ServerState, state_of
 from antiphon.wire.chats import ChatMessageEdit
 
-router = APIRouter(prefix="/api/v1/chats")
+router = Router(prefix="/api/v1/chats")
 
 State = Annotated[ServerState, Depends(state_of)]
 User = Annotated[Principal, Depends(current_user)]
 AllRuns = Annotated[Runs, Depends(runs_of)]
 Form = Annotated[dict[str, Any], Body()]
+MAX_TAGS = 100
 
 
 @router.get("/")
@@ -42,7 +44,7 @@ async def chat_list(
     user: User,
     state: State,
     runs: AllRuns,
-    page: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
+    page: Page | None = None,
     include_pinned: bool = False,
 ) -> list[dict[str, Any]]:
     """Return chats, newest first, without the pinned: 60 a page (an empty one is the end), else all."""
@@ -147,6 +149,8 @@ async def delete_chat(chat_id: str, user: User, state: State, runs: AllRuns) -> 
     await runs.stop(runs.open_runs(chat_id=chat_id))
     async with state.database.write() as connection:
         await stored.delete_chat(connection, chat_id)
+    # A question may have been stored while the lock was waited for; nobody could read its answer.
+    await runs.stop(runs.open_runs(chat_id=chat_id))
     await _tell_list(state, user, chat_id)
     return True
 
@@ -248,7 +252,10 @@ async def _change_tags(
     async with state.database.write() as connection:
         record = await _record(connection, chat_id, user)
         names = [row.name for row in await stored.tags_of(connection, chat_id)]
-        await stored.set_tags(connection, record, change(names))
+        wanted = change(names)
+        if len(wanted) > MAX_TAGS:
+            raise Problem(400, f"A chat has at most {MAX_TAGS} tags.")
+        await stored.set_tags(connection, record, wanted)
         answer = [_tag(row) for row in await stored.tags_of(connection, chat_id)]
     await _tell(state, user, chat_id, "chat:tags", [tag["name"] for tag in answer])
     return answer

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from antiphon.server.errors import Problem
+
 MINIMUM = 8
 """Characters a password must have."""
 MAXIMUM = 512
 """Characters beyond which a password is refused unread."""
+LINE = 100
+"""How many may wait at once to have a password looked at: a few seconds' work; a flood would be hours'."""
+CROWDED = "Too many people are signing in at this moment. Please try again in a few seconds."
 
 # 19 MiB, two passes: OWASP's first choice of Argon2id parameters. Two at a time bound the memory.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -28,17 +35,30 @@ class Passwords:
     def __init__(self) -> None:
         _give_memory_back()
         self._slots = asyncio.Semaphore(_at_once)
+        self._there = 0
 
     async def hash(self, password: str) -> str:
         """The hash to store."""
-        async with self._slots:
+        async with self._turn():
             return await asyncio.to_thread(_hasher.hash, password)
 
     async def matches(self, stored: str | None, password: str) -> bool:
         """Whether this is the password; takes the same time when there is nothing stored."""
-        async with self._slots:
+        async with self._turn():
             right = await asyncio.to_thread(_verify, stored or _NOBODY, password)
         return right and stored is not None
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait in line for one of the slots. Raises `Problem` where the line is too long to wait in."""
+        if self._there >= LINE:
+            raise Problem(503, CROWDED, {"Retry-After": "5"})
+        self._there += 1
+        try:
+            async with self._slots:
+                yield
+        finally:
+            self._there -= 1
 
 
 @cache

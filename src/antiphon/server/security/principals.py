@@ -64,6 +64,7 @@ class Principals:
         self.tokens = tokens
         self._people: OrderedDict[str, _Kept] = OrderedDict()
         self._revoked: dict[str, int] = {}
+        self._tidy_at = _KEPT
         self._read: OrderedDict[str, Token] = OrderedDict()
 
     async def start(self) -> None:
@@ -103,6 +104,10 @@ class Principals:
         # Without an end it stays on the list for ever; the year 9999 in unix seconds.
         expires_at = token.expires_at or 253_402_300_799
         self._revoked[token.jti] = expires_at
+        if len(self._revoked) >= self._tidy_at:
+            now = time.time()
+            self._revoked = {jti: end for jti, end in self._revoked.items() if end > now}
+            self._tidy_at = 2 * len(self._revoked) + _KEPT
         async with self._database.write() as connection:
             statement = self._database.insert(revoked_tokens).values(jti=token.jti, expires_at=expires_at)
             await connection.execute(statement.on_conflict_do_nothing())
