@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from sqlalchemy import select
+from tests.server.raw import eventually, raw_socket, until_frame
 from tests.server.serving import PASSWORD, Person, Server, Socket, serving
 
 from antiphon.server.live import engine
@@ -245,10 +244,10 @@ async def test_an_event_that_is_no_object_harms_nobody(server: Server, bob: Pers
 )
 async def test_a_packet_that_is_none_is_ignored(server: Server, bob: Person, packet: str) -> None:
     """Broken Socket.IO packets on a good connection: the connection goes on."""
-    async with _raw(server, bob) as raw:
+    async with raw_socket(server, bob) as raw:
         await raw.send_str(packet)
         await raw.send_str('421["user-join",{"auth":{"token":"' + bob.token + '"}}]')
-        answer = await _until(raw, "431")
+        answer = await until_frame(raw, "431")
         assert json.loads(answer[3:]) == [{"id": bob.id, "name": "Bob"}]
 
 
@@ -258,14 +257,14 @@ async def test_a_frame_that_is_none_ends_that_connection_alone(
 ) -> None:
     """No exception, no session left behind, and everyone else goes on."""
     window = await bob.connect()
-    async with _raw(server, bob) as raw:
+    async with raw_socket(server, bob) as raw:
         assert len(server.state.live.sessions_of(bob.id)) == 2
         await (raw.send_bytes(frame) if isinstance(frame, bytes) else raw.send_str(frame))
         async with asyncio.timeout(10):
             while not raw.closed:
                 await raw.receive()
     await window.settle()
-    await _true(server, lambda: server.state.live.sessions_of(bob.id) == (window.sid,))
+    await eventually(server, lambda: server.state.live.sessions_of(bob.id) == (window.sid,))
 
 
 async def test_a_socket_that_does_not_read_is_cut(
@@ -277,14 +276,14 @@ async def test_a_socket_that_does_not_read_is_cut(
     window = await cleo.connect()
     writer = await _shake_hands_and_stop_reading(server, bob)
     live = server.state.live
-    await _true(server, lambda: len(live.sessions_of(bob.id)) == 1)
+    await eventually(server, lambda: len(live.sessions_of(bob.id)) == 1)
     for _ in range(500):
         if live._server.eio.overflows:
             break
         await live.emit("noise", {"text": "x" * 200_000}, f"user:{bob.id}")
         await bob.get("/health")
     assert live._server.eio.overflows == 1
-    await _true(server, lambda: live.sessions_of(bob.id) == ())
+    await eventually(server, lambda: live.sessions_of(bob.id) == ())
     assert len(live._server.eio.wires) == 1
     writer.transport.abort()
     await bob.say(general, "on we go")
@@ -317,7 +316,7 @@ async def test_a_heartbeat_is_written_once_a_minute(server: Server, bob: Person,
     assert await stored() == 1
     assert await cleo.get(f"/api/v1/users/{bob.id}/active") == {"active": True}
     await window.close()
-    await _true(server, lambda: not server.state.live.sessions_of(bob.id))
+    await eventually(server, lambda: not server.state.live.sessions_of(bob.id))
     await set_back()
     assert await cleo.get(f"/api/v1/users/{bob.id}/active") == {"active": False}
 
@@ -338,7 +337,7 @@ async def test_the_end_closes_every_socket_and_leaves_no_task(tmp_path: Path) ->
         polling = await bob.connect(transports=["polling"])
         stranger = Socket(server.http)
         await stranger.open(server.url, None)
-        async with _raw(server, bob) as raw:
+        async with raw_socket(server, bob) as raw:
             async with asyncio.timeout(1.5):
                 await server.app.drain()
             async with asyncio.timeout(5):
@@ -366,8 +365,8 @@ async def test_a_closed_socket_leaves_no_timer(server: Server, bob: Person) -> N
         await window.settle()
         await window.close()
     eio = server.state.live._server.eio
-    await _true(server, lambda: not server.state.live._sessions)
-    await _true(server, lambda: len(eio.tasks) <= 1)
+    await eventually(server, lambda: not server.state.live._sessions)
+    await eventually(server, lambda: len(eio.tasks) <= 1)
     assert not eio.wires
 
 
@@ -390,38 +389,3 @@ async def _shake_hands_and_stop_reading(server: Server, person: Person) -> async
     writer.write(bytes([0x81, 0x80 | 126]) + len(text).to_bytes(2, "big") + bytes(4) + text)
     await writer.drain()
     return writer
-
-
-def _raw(server: Server, person: Person) -> Any:
-    """A bare WebSocket that has shaken hands as this person."""
-
-    class Raw:
-        async def __aenter__(self) -> aiohttp.ClientWebSocketResponse:
-            self.connection = await server.http.ws_connect(
-                f"{server.url}/ws/socket.io/?EIO=4&transport=websocket", autoping=False
-            )
-            await _until(self.connection, "0")
-            await self.connection.send_str("40" + json.dumps({"token": person.token}))
-            await _until(self.connection, "40")
-            return self.connection
-
-        async def __aexit__(self, *_: object) -> None:
-            await self.connection.close()
-
-    return Raw()
-
-
-async def _until(connection: aiohttp.ClientWebSocketResponse, start: str) -> str:
-    """The next frame that begins like this."""
-    async with asyncio.timeout(10):
-        while True:
-            frame = await connection.receive_str()
-            if frame.startswith(start):
-                return frame
-
-
-async def _true(server: Server, condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds, one round trip to the server after the other."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await server.nobody.get("/health")

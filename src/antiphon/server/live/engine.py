@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from pydantic_core import to_json
 from socketio import AsyncManager, AsyncServer  # type: ignore[import-untyped]
 from starlette.types import ASGIApp
 
+from antiphon.server.strict_json import read
+
 logger = logging.getLogger("antiphon.server.live")
 
 MAX_QUEUED_FRAMES = 4_096
@@ -32,6 +35,8 @@ returns.
 MAX_FRAME_BYTES = 1024 * 1024
 """The largest frame a client may send; what people write goes by REST."""
 
+# What a JSON text may hold that no other text can: half of a surrogate pair, NUL.
+_ESCAPED = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 _FRAME_TYPES = frozenset("0123456")
 
 
@@ -156,6 +161,7 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
         self.wires: dict[str, Wire] = {}
         self._empty = asyncio.Event()
         self.tasks: set[asyncio.Future[Any]] = set()
+        self.strangers: dict[str, asyncio.TimerHandle] = {}
         self.refused_frames = 0
         self.overflows = 0
 
@@ -185,6 +191,24 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
         if socket is not None and sid not in self.wires:
             socket.queue.put_nowait(None)
 
+    def expect(self, sid: str, seconds: float) -> None:
+        """Close a socket that has no session within this time: until then nothing says who it is."""
+        self.met(sid)
+        if sid not in self.sockets:
+            return
+        loop = asyncio.get_running_loop()
+        self.strangers[sid] = loop.call_later(seconds, self._give_up, sid)
+
+    def met(self, sid: str) -> None:
+        """A socket has a session, or is gone."""
+        timer = self.strangers.pop(sid, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _give_up(self, sid: str) -> None:
+        del self.strangers[sid]
+        self.start_background_task(self.end, sid, 1008, "nobody signed in")
+
     async def end(self, sid: str, code: int, reason: str) -> None:
         """Close one socket with a WebSocket close code and reason, after what is queued for it."""
         socket, wire = self.sockets.get(sid), self.wires.get(sid)
@@ -206,6 +230,8 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
                 wire.cut()
             await self._gone_within(patience / 2)
         await self.shutdown()
+        for sid in list(self.strangers):
+            self.met(sid)
         for task in list(self.tasks):
             task.cancel()
         if self.tasks:
@@ -223,6 +249,7 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
 
     def remove(self, sid: str) -> None:
         """Forget a WebSocket that has ended."""
+        self.met(sid)
         self.wires.pop(sid, None)
         if not self.wires:
             self._empty.set()
@@ -274,17 +301,24 @@ class FanOut(AsyncManager):  # type: ignore[misc]  # the base class is untyped
 class SocketServer(AsyncServer):  # type: ignore[misc]  # the base class is untyped
     """Socket.IO over `Engine`: one socket's events are handled in order, one after the other."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, strangers_seconds: float, **options: Any) -> None:
         super().__init__(client_manager=FanOut(), async_handlers=False, **options)
+        self._strangers_seconds = strangers_seconds
         self.malformed_packets = 0
 
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
 
+    async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        self.eio.expect(eio_sid, self._strangers_seconds)
+
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
+            if isinstance(data, str) and _ESCAPED.search(data):
+                read(data[data.index("[") :].encode())
             await super()._handle_eio_message(eio_sid, data)
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             # A packet that is not Socket.IO's: no event, a list without a name, a broken body. It harms
             # nobody.
             self.malformed_packets += 1

@@ -13,6 +13,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from antiphon.server.live.engine import MAX_FRAME_BYTES, FanOut, SocketServer, as_application
+from antiphon.server.live.pace import Pace
 from antiphon.server.security.principals import Principal
 from antiphon.server.security.tokens import Token
 
@@ -44,6 +45,7 @@ class Session:
     barred: set[str] = field(default_factory=set)
     """Rooms that were closed to this person while the session was entering."""
     deadline: asyncio.TimerHandle | None = None
+    pace: Pace = field(default_factory=Pace)
 
 
 class Live:
@@ -71,6 +73,7 @@ class Live:
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._server = SocketServer(
+            strangers_seconds=anonymous_seconds,
             async_mode="asgi",
             always_connect=False,
             transports=["websocket", "polling"],
@@ -220,6 +223,7 @@ class Live:
     # What the library calls
 
     async def _connect(self, sid: str, _environ: dict[str, Any], auth: Any = None) -> bool:
+        self._server.eio.met(self._rooms.eio_sid_from_sid(sid, "/"))
         session = Session(sid)
         self._sessions[sid] = session
         try:
@@ -247,6 +251,8 @@ class Live:
             engine_sid = self._rooms.eio_sid_from_sid(sid, "/")
             if engine_sid is not None:
                 self._server.eio.release(engine_sid)
+                # A client may say goodbye and leave its connection open.
+                self._server.eio.expect(engine_sid, self._anonymous_seconds)
 
     async def _event(self, event: str, sid: str, *arguments: Any) -> Any:
         session = self._sessions.get(sid)
@@ -256,6 +262,7 @@ class Live:
         if not isinstance(payload, dict):
             self.ignored["payload is no object"] += 1
             return None
+        await session.pace.keep()
         if event == "user-join":
             return await self._user_join(session, payload)
         if session.principal is None:
