@@ -15,7 +15,7 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
 MODELS = (
     "words", "held", "reasoning", "think", "tool", "whole", "silent", "mute", "comments",
     "http-401", "http-404", "http-429", "http-500", "html", "plain-error", "half", "early", "garbage",
-    "mid-error", "reset", "no-done", "no-finish", "bad-title",
+    "mid-error", "reset", "no-done", "no-finish", "bad-title", "broken-text", "deep",
 )  # fmt: skip
 
 
@@ -102,6 +102,11 @@ class Provider:
             if model in {"held", "mute", "half", "early", "garbage", "mid-error", "reset"}
             else WORDS
         )
+        if model == "broken-text":
+            await send({"content": "half \ud83d and NUL \0 "})
+        if model == "deep":
+            await response.write(b"data: " + b"[" * 100_000 + b"\n\n")
+            return response
         for word in words if model != "think" else ():
             await send({"content": word})
         match model:

@@ -222,7 +222,8 @@ async def test_bad_requests_are_refused_and_leave_no_trace(talk: Talk) -> None:
     raw = await talk.person.ask(
         "POST", ask, None, data=b"{half", headers={"Content-Type": "application/json"}
     )
-    assert (raw.status, raw.detail) == (422, "The body is not valid JSON.")
+    assert raw.status == 422
+    assert raw.detail.startswith("The body is not valid JSON: ")
     assert (await talk.server.nobody.ask("POST", ask, form("words", **window))).status == 401
     assert len(await talk.person.get("/api/v1/chats/")) == 1
     assert await bob.get("/api/v1/chats/") == []

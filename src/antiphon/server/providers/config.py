@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
+from antiphon.server.providers.failures import short
 from antiphon.server.settings import ServerSettings
 from antiphon.server.storage.database import Database
 from antiphon.server.storage.tables.chats import provider_settings
@@ -109,7 +110,7 @@ def checked_address(value: str) -> str:
         whole = False
     if not whole or any(character.isspace() for character in address):
         raise BadProviderConfig(
-            f"{value!r} is no address of a provider. It looks like https://api.example.com/v1 or http://host:port/v1."
+            f"{short(value, 100)!r} is no address of a provider. It looks like https://api.example.com/v1 or http://host:port/v1."
         )
     return address
 

@@ -17,6 +17,8 @@ from importlib.resources import files
 from typing import Any
 from uuid import uuid4
 
+from antiphon.server.providers.content import text_of
+
 ELIZA = "eliza"
 
 
@@ -176,14 +178,11 @@ def _words(text: str) -> str:
 
 
 def _said(body: dict[str, Any]) -> list[str]:
-    said = []
-    for message in body.get("messages") or []:
-        if isinstance(message, dict) and message.get("role") == "user":
-            content = message.get("content")
-            if isinstance(content, list):
-                content = " ".join(part.get("text", "") for part in content if isinstance(part, dict))
-            said.append(content if isinstance(content, str) else "")
-    return said
+    return [
+        text_of(message.get("content"))
+        for message in body.get("messages") or []
+        if isinstance(message, dict) and message.get("role") == "user"
+    ]
 
 
 def _usage(body: dict[str, Any], text: str) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 WEB_PAGE = ("<!doctype", "<html")
 
@@ -19,6 +20,12 @@ class ProviderFailed(Exception):
         self.kind = kind
         self.text = text
         self.status = status
+
+
+def public_address(address: str) -> str:
+    """Return an address without the name and password that it may hold; failures are told to everyone."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def unreachable(address: str, why: str) -> ProviderFailed:
@@ -44,13 +51,13 @@ def garbled(address: str, sample: str) -> ProviderFailed:
     return ProviderFailed(
         "broken",
         f"The model's provider at {address} sent something that is no part of an answer: "
-        f"{_short(sample)!r}. The text so far is kept; ask again, or look at the provider's log.",
+        f"{short(sample)!r}. The text so far is kept; ask again, or look at the provider's log.",
     )
 
 
 def not_a_provider(address: str, body: str) -> ProviderFailed:
     """A success, but not of the protocol: most often a web page."""
-    what = "a web page" if body.lstrip().lower().startswith(WEB_PAGE) else f"{_short(body)!r}"
+    what = "a web page" if body.lstrip().lower().startswith(WEB_PAGE) else f"{short(body)!r}"
     return ProviderFailed(
         "not-a-provider",
         f"The address {address} answers with {what} instead of a model's answer. "
@@ -60,7 +67,7 @@ def not_a_provider(address: str, body: str) -> ProviderFailed:
 
 def moved(address: str, target: str) -> ProviderFailed:
     """The address leads elsewhere; it is not followed, as that would take the key along."""
-    where = f"to {_short(target)}" if target else "elsewhere"
+    where = f"to {short(target)}" if target else "elsewhere"
     return ProviderFailed(
         "not-a-provider",
         f"The address {address} leads {where}. "
@@ -128,7 +135,7 @@ def of_status(address: str, status: int, body: str, model: str | None = None) ->
 
 def of_error_object(address: str, error: Any) -> ProviderFailed:
     """An `error` object in the middle of a stream or in a body of status 200."""
-    said = _message(error) or _short(json.dumps(error))
+    said = _message(error) or short(json.dumps(error))
     return ProviderFailed("broken", f"The provider at {address} ended the answer with an error: {said}")
 
 
@@ -139,13 +146,13 @@ def error_text(body: str) -> str | None:
     try:
         parsed = json.loads(body)
     except ValueError:
-        return _short(body)
-    return _message(parsed) or _short(body)
+        return short(body)
+    return _message(parsed) or short(body)
 
 
 def _message(value: Any) -> str | None:
     if isinstance(value, str):
-        return _short(value) or None
+        return short(value) or None
     if isinstance(value, dict):
         for key in ("message", "error", "detail"):
             if found := _message(value.get(key)):
@@ -153,6 +160,7 @@ def _message(value: Any) -> str | None:
     return None
 
 
-def _short(text: str, limit: int = 300) -> str:
+def short(text: str, limit: int = 300) -> str:
+    """Return a text as far as a sentence has room for it."""
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -17,7 +17,7 @@ async def ollama_models(
     body = await OpenAIEndpoint(session, address, key).fetch("/api/tags", seconds)
     rows = body.get("models") if isinstance(body, dict) else None
     if not isinstance(rows, list):
-        raise failures.not_a_provider(address, str(body))
+        raise failures.not_a_provider(failures.public_address(address), str(body))
     return [
         {**row, "model": row.get("model") or row["name"]}
         for row in rows
@@ -31,5 +31,5 @@ async def ollama_version(
     """Return `{version}`. Raises `ProviderFailed`."""
     body = await OpenAIEndpoint(session, address, key).fetch("/api/version", seconds)
     if not isinstance(body, dict) or "version" not in body:
-        raise failures.not_a_provider(address, str(body))
+        raise failures.not_a_provider(failures.public_address(address), str(body))
     return body

@@ -10,6 +10,7 @@ import aiohttp
 
 from antiphon.server.providers import failures
 from antiphon.server.providers.sse import DataLines, LineTooLong
+from antiphon.server.strict_json import read_foreign
 
 DONE = b"[DONE]"
 MAX_BODY = 32 * 1024 * 1024
@@ -23,12 +24,13 @@ class OpenAIEndpoint:
 
     def __init__(self, session: aiohttp.ClientSession, address: str, key: str = "") -> None:
         self._session = session
-        self._address = address.rstrip("/")
+        self._url = address.rstrip("/")
+        self._address = failures.public_address(self._url)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     @property
     def address(self) -> str:
-        """The base address, without a slash at its end."""
+        """The base address as people may see it: without a password, and without a slash at its end."""
         return self._address
 
     async def models(self, seconds: float) -> list[dict[str, Any]]:
@@ -61,7 +63,7 @@ class OpenAIEndpoint:
                 chunks: list[dict[str, Any]] = []
                 for payload in payloads:
                     try:
-                        chunk = json.loads(payload)
+                        chunk = read_foreign(payload)
                     except ValueError:
                         if chunks:
                             yield chunks
@@ -101,7 +103,7 @@ class OpenAIEndpoint:
 
     def _whole(self, text: str) -> dict[str, Any]:
         try:
-            body = json.loads(text)
+            body = read_foreign(text.encode())
         except ValueError:
             raise failures.not_a_provider(self._address, text) from None
         if isinstance(body, dict) and body.get("error"):
@@ -117,7 +119,7 @@ class OpenAIEndpoint:
         except TimeoutError:
             raise failures.stalled(self._address, "total", seconds or 0) from None
         try:
-            return json.loads(text)
+            return read_foreign(text.encode())
         except ValueError:
             raise failures.not_a_provider(self._address, text) from None
 
@@ -142,7 +144,7 @@ class OpenAIEndpoint:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             response = await self._session.request(
-                method, self._address + path, json=body, headers=self._headers, allow_redirects=False
+                method, self._url + path, json=body, headers=self._headers, allow_redirects=False
             )
         except aiohttp.ConnectionTimeoutError:
             limit = self._session.timeout.sock_connect or 0

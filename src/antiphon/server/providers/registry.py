@@ -113,6 +113,7 @@ class Providers:
         document = config.openai_document() if kind == OPENAI else config.ollama_document()
         await configuration.store(self._state.database, kind, document)
         self._config = config
+        self._failures.clear()
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)

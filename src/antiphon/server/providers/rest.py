@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from antiphon.server.errors import Problem
 from antiphon.server.providers.config import BadProviderConfig
 from antiphon.server.providers.failures import ProviderFailed
 from antiphon.server.providers.registry import Providers
+from antiphon.server.routing import Router
 from antiphon.server.security.principals import Principal, admin_user, current_user
 from antiphon.server.state import ServerState, state_of
 from antiphon.wire.providers import ConnectionForm, OllamaConfig, OpenAIConfig
 
-router = APIRouter()
+router = Router()
 
 
 async def providers_of(state: Annotated[ServerState, Depends(state_of)]) -> Providers:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from antiphon.server.providers.content import text_of
+
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 OPEN, CLOSE = "<think>", "</think>"
 
@@ -207,7 +209,7 @@ class Answer:
                 continue
             thinking = part.get("thinking")
             if isinstance(thinking, list):
-                thinking = "".join(piece.get("text", "") for piece in thinking if isinstance(piece, dict))
+                thinking = "".join(text_of([piece]) for piece in thinking)
             for kind, text in (("reasoning", thinking), ("message", part.get("text"))):
                 if text and isinstance(text, str):
                     self._say(kind, text)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Any
 
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
 from antiphon.server.errors import Problem
 from antiphon.server.providers.failures import ProviderFailed
 from antiphon.server.providers.source import Model
 
+logger = logging.getLogger("antiphon.server.runs")
+
 AHEAD = 64
 """Batches that are read ahead of a slow reader before the provider is made to wait."""
+OUR_FAULT = "The answer broke off because of a fault in this server; its log says more."
 CLOSING = "The server is going down. Ask again in a moment."
 
 
@@ -29,8 +36,10 @@ class PlainStreams:
         for reader in self._readers:
             reader.cancel()
 
-    async def stream(self, model: Model, body: dict[str, Any]) -> AsyncIterator[bytes]:
-        """Return a stream of server-sent events. Raises `Problem` if the provider fails before its first."""
+    async def stream(self, model: Model, body: dict[str, Any]) -> Response:
+        """Answer with a stream of server-sent events. Raises `Problem` if the provider fails before its
+        first.
+        """
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(AHEAD)
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         reader = asyncio.create_task(self._read(model, body, queue, begun), name="plain stream")
@@ -41,7 +50,7 @@ class PlainStreams:
         except BaseException:
             reader.cancel()
             raise
-        return self._relay(queue, reader)
+        return _Relayed(self._relay(queue, reader), reader)
 
     async def _read(
         self,
@@ -65,6 +74,12 @@ class PlainStreams:
                 await queue.put(_error(failure.text))
             else:
                 begun.set_exception(refusal(failure))
+        except Exception:  # a fault of ours must not leave the reader waiting for ever
+            logger.exception("a plain stream failed")
+            if begun.done():
+                await queue.put(_error(OUR_FAULT))
+            else:
+                begun.set_exception(Problem(500, OUR_FAULT))
         except asyncio.CancelledError:
             if not begun.done():
                 begun.set_exception(Problem(503, CLOSING))
@@ -78,14 +93,27 @@ class PlainStreams:
     async def _relay(
         self, queue: asyncio.Queue[bytes | None], reader: asyncio.Task[None]
     ) -> AsyncIterator[bytes]:
+        while not (reader.done() and queue.empty()):
+            piece = await queue.get()
+            if piece is None:
+                return
+            yield piece
+
+
+class _Relayed(StreamingResponse):
+    """A stream whose reader ends with it, also when whoever asked was gone before its first byte."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], reader: asyncio.Task[None]) -> None:
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        super().__init__(pieces, media_type="text/event-stream", headers=headers)
+        self._reader = reader
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what is read, then end the reading."""
         try:
-            while not (reader.done() and queue.empty()):
-                piece = await queue.get()
-                if piece is None:
-                    return
-                yield piece
+            await super().__call__(scope, receive, send)
         finally:
-            reader.cancel()
+            self._reader.cancel()
 
 
 async def whole(model: Model, body: dict[str, Any]) -> dict[str, Any]:

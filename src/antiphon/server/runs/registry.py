@@ -97,6 +97,8 @@ class Runs:
             if known := await self._known(principal, form):
                 return known
             raise Problem(400, "Model not found")
+        if temporary and (known := self._temporary.get((principal.id, form.id or ""))):
+            return known  # the same request came twice, and both waited for the list of models
         if temporary:
             turn: Turn | Known = temporary_turn(principal, form, model, waiting=self.slots.locked())
         else:
@@ -174,6 +176,8 @@ class Runs:
                 await self.tell(turn, turn.message_id, kind, data)
         if turn.new_title and "title" in turn.background:
             await self.tell(turn, turn.message_id, "chat:title", turn.new_title)
+        if self._draining:  # the server was told to end while the turn was stored
+            run.halt(states.INTERRUPTED)
         task = asyncio.create_task(run.carry_out(), name=f"run {turn.run_id}")
         self._tasks.add(task)
         task.add_done_callback(self._over)

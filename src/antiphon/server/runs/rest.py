@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from fastapi import Body, Depends
+from starlette.responses import JSONResponse, Response
 
 from antiphon.server.errors import Problem
+from antiphon.server.routing import Router
 from antiphon.server.runs.plain import whole
 from antiphon.server.runs.registry import Runs
 from antiphon.server.runs.requests import provider_body
@@ -15,7 +16,7 @@ from antiphon.server.security.principals import Principal, current_user
 from antiphon.server.state import ServerState, state_of
 from antiphon.wire.completions import CompletionForm
 
-router = APIRouter()
+router = Router()
 
 State = Annotated[ServerState, Depends(state_of)]
 User = Annotated[Principal, Depends(current_user)]
@@ -53,9 +54,7 @@ async def completions(form: CompletionForm, user: User, state: State, runs: AllR
     body = provider_body(form.dump(), model.upstream_id, form.messages)
     if not form.stream:
         return JSONResponse(await whole(model, body))
-    pieces = await runs.plain.stream(model, body)
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(pieces, media_type="text/event-stream", headers=headers)
+    return await runs.plain.stream(model, body)
 
 
 @router.post("/api/chat/completed")

@@ -25,6 +25,7 @@ logger = logging.getLogger("antiphon.server.runs")
 STORE_EVERY = 1.0
 """Seconds between two times at which the text so far is stored."""
 EMPTY_TEXT = "The model ended its answer without a word. Ask again, or try another model."
+NOT_STORED_TEXT = "The answer could not be stored; the server's log says why. Ask again."
 OUR_FAULT_TEXT = "The answer broke off because of a fault in this server; its log says more. Ask again."
 
 
@@ -58,12 +59,23 @@ class Run:
         """Answer the turn, from its place in the line to its stored end and what comes after."""
         try:
             state, reason = await self._reach_an_end()
-            await self._end(state, reason)
-            if state == states.DONE:
+            if await self._end_told(state, reason) and state == states.DONE:
                 await self._afterwards()
         finally:
             self.ended.set()
             await self._runs.left(self)
+
+    async def _end_told(self, state: str, reason: str | None) -> bool:
+        """Store and tell the end. An end that cannot be stored is told as a failure; the next start stores
+        it.
+        """
+        try:
+            await self._end(state, reason)
+        except Exception:  # the disk may be full: whoever waits for the answer must still hear of its end
+            logger.exception("the end of the run %s could not be stored", self.turn.run_id)
+            await self._tell(self._runs.dialect.failed(self._answer, NOT_STORED_TEXT, None))
+            return False
+        return True
 
     async def _reach_an_end(self) -> tuple[str, str | None]:
         try:

@@ -23,6 +23,7 @@ from antiphon.server.chats.documents import (
 )
 from antiphon.server.chats.titles import UNTITLED, first_words
 from antiphon.server.errors import Problem
+from antiphon.server.providers.content import text_of
 from antiphon.server.providers.source import Model
 from antiphon.server.runs import requests, states
 from antiphon.server.security.principals import Principal
@@ -157,7 +158,8 @@ async def _store(
     new_title = first_words(asked) if title in {UNTITLED, ""} else None
     if form.chat_id:
         changes: dict[str, Any] = {"current_id": message_id, "title": new_title or title}
-        if form.model not in (extras.get("models") or ()):
+        known = extras.get("models")
+        if not isinstance(known, list) or form.model not in known:
             changes["document"] = {**extras, "models": [form.model]}
         await stored.change_chat(connection, chat_id, **changes)
     else:
@@ -239,10 +241,7 @@ def _new_document(form: CompletionForm) -> dict[str, Any]:
 def _last_question(form: CompletionForm) -> str:
     for message in reversed(form.messages):
         if message.get("role") == "user":
-            content = message.get("content")
-            if isinstance(content, list):
-                content = " ".join(part.get("text", "") for part in content if isinstance(part, dict))
-            return content if isinstance(content, str) else ""
+            return text_of(message.get("content"))
     return ""
 
 
