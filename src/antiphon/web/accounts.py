@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import RedirectResponse
 
 from antiphon.client import Client
@@ -19,6 +20,7 @@ from .sessions import COOKIE
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from antiphon.wire import ServerConfig
 
@@ -44,8 +46,14 @@ class Accounts:
         self._config_at = -CONFIG_FOR
 
     async def session_of(self, request: Request) -> Session | None:
-        """Return the session that the request's cookie names."""
-        return await self._sessions.find(request.cookies.get(COOKIE))
+        """Return the session that the request's cookie names; a visit makes it last longer."""
+        value = request.cookies.get(COOKIE)
+        visit = await self._sessions.visit(value)
+        if visit is None or value is None:
+            return None
+        if visit.renew is not None:
+            request.scope[_RENEWED] = _cookie(request, value, visit.renew)
+        return visit.session
 
     async def page(self, request: Request) -> Response:
         """Show the form to sign in, or to sign up; the first account's form where there is none yet."""
@@ -125,14 +133,7 @@ class Accounts:
         )
         self._people.adopt(session, client)
         answer = RedirectResponse(target, status_code=303)
-        answer.set_cookie(
-            COOKIE,
-            value,
-            max_age=self._settings.session_days * 86_400,
-            httponly=True,
-            samesite="lax",
-            secure=request.url.scheme == "https",
-        )
+        answer.headers.append("set-cookie", _cookie(request, value, self._sessions.first))
         return answer
 
     async def _show(
@@ -179,6 +180,36 @@ class Accounts:
         # Until there is an account the answer may change at any moment.
         self._config_at = -CONFIG_FOR if self._config.onboarding else now
         return self._config
+
+
+_RENEWED: Final = "antiphon.cookie"
+"""Where a request's scope holds the cookie that its response is to set anew."""
+
+
+class RenewCookie:
+    """Sets the session's cookie anew on whatever answers a visit that is due for it, streams included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything through; only the response's start is changed."""
+
+        async def send_with_cookie(message: Message) -> None:
+            cookie = scope.get(_RENEWED)
+            if cookie is not None and message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if "set-cookie" not in headers:  # signing out, or in, has the last word
+                    headers.append("set-cookie", cookie)
+            await send(message)
+
+        await self.app(scope, receive, send_with_cookie)
+
+
+def _cookie(request: Request, value: str, seconds: int) -> str:
+    """The session's cookie as a header."""
+    secure = "; Secure" if request.url.scheme == "https" else ""
+    return f"{COOKIE}={value}; HttpOnly; Max-Age={seconds}; Path=/; SameSite=lax{secure}"
 
 
 def _words(error: AntiphonError) -> str:

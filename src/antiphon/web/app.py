@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 
 from antiphon.client.errors import AntiphonError
 
-from .accounts import Accounts
+from .accounts import Accounts, RenewCookie
 from .actions import Actions
 from .answers import BadRequest, Fields, failed, form_of
 from .assets import Assets
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from .settings import PageSettings
 
     View = Callable[[Request, Person], Awaitable[Response]]
+
+
+DAY: Final = 86_400
 
 
 class PageApp:
@@ -96,14 +99,18 @@ class Site:
     def __init__(self, settings: PageSettings) -> None:
         self.settings = settings
         self.assets = Assets.load()
-        self.sessions = Sessions(settings.data_dir / "page.sqlite3", lifetime=settings.session_days * 86_400)
+        self.sessions = Sessions(
+            settings.data_dir / "page.sqlite3",
+            lifetime=settings.session_days * DAY,
+            longest=settings.session_days_most * DAY,
+        )
         self.people = People(settings, self.sessions)
         self.pages = Pages(settings, self.assets)
         self.accounts = Accounts(settings, self.sessions, self.people, self.pages)
         self.actions = Actions(settings)
         self.providers = Providers(self.pages)
         self.streaming = Streaming(settings, self.people, self.accounts.session_of, self.assets.digest)
-        self.app = SecurityHeaders(self._starlette())
+        self.app = SecurityHeaders(RenewCookie(self._starlette()))
 
     async def drain(self) -> None:
         """Tell every stream that the page restarts, and close all clients, within `drain_within` seconds."""

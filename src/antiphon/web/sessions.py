@@ -6,6 +6,7 @@ The store is one SQLite file of mode 600. The cookie's value is kept hashed: the
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import secrets
 import sqlite3
@@ -39,16 +40,40 @@ class Session:
     role: str
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who comes; `renew` is set about once an hour: the seconds for which the cookie is to be set anew."""
+
+    session: Session
+    renew: int | None = None
+
+
+@dataclass(slots=True)
+class _Held:
+    session: Session
+    seen_at: float
+    began_at: float
+
+
 class Sessions:
     """The signed-in browsers, kept in memory and in `path`.
 
     Reading never touches the disk; starting and ending a session are written before they are answered.
-    `lifetime` is in seconds and counts from the last visit.
+    `lifetime` is in seconds and counts from the last visit; `longest` counts from the sign-in, however often
+    one comes.
     """
 
-    def __init__(self, path: Path, *, lifetime: float, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        lifetime: float,
+        longest: float = math.inf,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._now = now
         self._lifetime = lifetime
+        self._longest = longest
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         path.chmod(0o600)
@@ -57,13 +82,17 @@ class Sessions:
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS sessions (key TEXT PRIMARY KEY, token TEXT NOT NULL,"
             " user_id TEXT NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, role TEXT NOT NULL,"
-            " seen_at INTEGER NOT NULL)"
+            " seen_at INTEGER NOT NULL, began_at INTEGER)"
         )
+        if "began_at" not in {row[1] for row in self._database.execute("PRAGMA table_info(sessions)")}:
+            self._database.execute("ALTER TABLE sessions ADD COLUMN began_at INTEGER")
         self._database.execute("DELETE FROM sessions WHERE seen_at < ?", (int(now() - lifetime),))
-        self._held: dict[str, tuple[Session, float]] = {
-            row[0]: (Session(*row[:6]), float(row[6]))
+        # Of a sign-in from before `began_at` was kept, the last visit is the earliest moment that is known.
+        self._database.execute("UPDATE sessions SET began_at = seen_at WHERE began_at IS NULL")
+        self._held: dict[str, _Held] = {
+            row[0]: _Held(Session(*row[:6]), float(row[6]), float(row[7]))
             for row in self._database.execute(
-                "SELECT key, token, user_id, name, email, role, seen_at FROM sessions"
+                "SELECT key, token, user_id, name, email, role, seen_at, began_at FROM sessions"
             )
         }
         self._lock = anyio.Lock()
@@ -76,29 +105,35 @@ class Sessions:
         session = Session(_hashed(value), token, user_id, name, email, role)
         seen = self._now()
         await self._write(
-            "INSERT INTO sessions (key, token, user_id, name, email, role, seen_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (session.key, token, user_id, name, email, role, int(seen)),
+            "INSERT INTO sessions (key, token, user_id, name, email, role, seen_at, began_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (session.key, token, user_id, name, email, role, int(seen), int(seen)),
         )
-        self._held[session.key] = (session, seen)
+        self._held[session.key] = _Held(session, seen, seen)
         return value, session
 
-    async def find(self, value: str | None) -> Session | None:
-        """Return the session of a cookie's value, if it is known and not too old."""
+    @property
+    def first(self) -> int:
+        """Seconds for which the browser keeps the cookie of a new session."""
+        return int(min(self._lifetime, self._longest))
+
+    async def visit(self, value: str | None) -> Visit | None:
+        """Take note of a visit: whose it is, by a cookie's value, if the session is known and not too old."""
         if not value:
             return None
         held = self._held.get(_hashed(value))
         if held is None:
             return None
-        session, seen = held
-        now = self._now()
-        if now - seen > self._lifetime:
+        session, now = held.session, self._now()
+        left = held.began_at + self._longest - now
+        if now - held.seen_at > self._lifetime or left <= 0:
             await self.end(session)
             return None
-        if now - seen > _TOUCH_EVERY:
-            self._held[session.key] = (session, now)
-            await self._write("UPDATE sessions SET seen_at = ? WHERE key = ?", (int(now), session.key))
-        return session
+        if now - held.seen_at <= _TOUCH_EVERY:
+            return Visit(session)
+        held.seen_at = now
+        await self._write("UPDATE sessions SET seen_at = ? WHERE key = ?", (int(now), session.key))
+        return Visit(session, renew=int(min(self._lifetime, left)))
 
     async def end(self, session: Session) -> None:
         """Forget a session; the cookie that names it is worth nothing from here on."""

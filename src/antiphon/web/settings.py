@@ -24,6 +24,9 @@ class PageSettings:
     session_days: int = 30
     """How long a sign-in lasts without a visit; the server's own token may end it earlier."""
 
+    session_days_most: int = 180
+    """How long a sign-in lasts at most, however often one comes: then the password is asked for again."""
+
     alive_every: float = 10.0
     """A stream says that it is alive this often, so that the browser's 25 s of silence mean a lost link."""
 
