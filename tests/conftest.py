@@ -20,6 +20,8 @@ settings.load_profile("antiphon")
 # Where the event loop may be held up: the end of a file's name, and functions in it.
 _MAY_BLOCK = [
     ("<frozen importlib._bootstrap>", {"_find_and_load"}),  # a first import reads its file, once
+    ("storage/migrations/upgrade.py", {"upgrade"}),  # has a thread and a loop of its own
+    ("asyncpg/connect_utils.py", {"_parse_connect_arguments"}),  # looks into ~/.postgresql on each connect
 ]
 
 

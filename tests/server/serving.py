@@ -204,6 +204,7 @@ async def serving(folder: Path, *, anonymous_seconds: float = 15.0, **settings: 
     app = await asyncio.to_thread(
         lambda: create_app(ServerSettings(data_dir=folder, **settings), anonymous_seconds=anonymous_seconds)
     )
+    await app.start()
     # With the protocol named: asyncio switches Nagle's delay off only for sockets that say they are TCP.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
@@ -218,7 +219,6 @@ async def serving(folder: Path, *, anonymous_seconds: float = 15.0, **settings: 
         timeout_graceful_shutdown=1,
     )
     uvicorn_server = _Uvicorn(config)
-    await app.start()
     task = asyncio.create_task(uvicorn_server.serve(sockets=[listening]))
     await uvicorn_server.accepting.wait()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"

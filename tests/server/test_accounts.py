@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import jwt
 import pytest
+from tests.postgres import on_both_databases
 from tests.server.serving import PASSWORD, Person, Server
 
 from antiphon.server.security import passwords
+
+pytestmark = on_both_databases
 
 
 async def test_the_first_account_is_the_administrator_and_finds_general(server: Server) -> None:

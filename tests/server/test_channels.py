@@ -6,9 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.postgres import on_both_databases
 from tests.server.serving import Person, Server
 
 from antiphon.server.storage.tables.channels import channel_members, channels
+
+pytestmark = on_both_databases
 
 CHANNEL = "events:channel"
 

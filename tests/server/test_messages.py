@@ -6,7 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.postgres import on_both_databases
 from tests.server.serving import Person
+
+pytestmark = on_both_databases
 
 CHANNEL = "events:channel"
 

@@ -67,7 +67,11 @@ def test_settings_come_from_the_environment(
         ("WEBSOCKET_HEARTBEAT_INTERVAL", "soon", "5 to 90"),
         ("OPENAI_API_BASE_URLS", "http://a;b", "http addresses"),
         ("OLLAMA_BASE_URL", "localhost", "http address"),
-        ("DATABASE_URL", "mysql://x", "sqlite"),
+        ("DATABASE_URL", "mysql://x", "sqlite:///file"),
+        ("DATABASE_URL", "sqlite://", "sqlite:///file"),
+        ("DATABASE_URL", "sqlite+aiosqlite:///a.db", "sqlite:///file"),
+        ("DATABASE_URL", "postgresql+psycopg2://u@h/n", "postgresql+asyncpg://"),
+        ("DATABASE_URL", "postgresql://h", "postgresql://user:password@host/name"),
         ("WEBUI_SECRET_KEY", "short", "16 characters"),
         ("JWT_EXPIRES_IN", "never", "4w"),
         ("JWT_EXPIRES_IN", "1s", "at least a minute"),
@@ -86,6 +90,32 @@ def test_a_bad_setting_is_one_line_that_names_it_and_what_it_takes(
     assert takes in text
     assert "\n" not in text
     assert (value in text) is (name != "WEBUI_SECRET_KEY")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("postgres://u:p%40@h:5/n", "postgresql://u:p%40@h:5/n"),
+        ("postgresql+asyncpg://u@h/n", "postgresql://u@h/n"),
+        ("postgresql+asyncpg://u@h/n?ssl=require", "postgresql://u@h/n?sslmode=require"),
+        ("postgresql:///n?host=/run/postgresql", "postgresql:///n?host=/run/postgresql"),
+        ("sqlite:////data/webui.db", "sqlite:////data/webui.db"),
+        ("sqlite:///./a b.db", "sqlite:///./a b.db"),
+    ],
+)
+def test_database_addresses_are_taken_as_open_webuis_users_write_them(
+    monkeypatch: pytest.MonkeyPatch, given: str, kept: str
+) -> None:
+    """Each spelling of the two databases becomes one."""
+    monkeypatch.setenv("DATABASE_URL", given)
+    assert ServerSettings().database_address == kept
+
+
+def test_a_bad_database_address_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed at a failed start ends up in logs."""
+    monkeypatch.setenv("ANTIPHON_DATABASE_URL", "mysql://ada:se:cr@t/@h/n")
+    with pytest.raises(SettingError, match=r"^ANTIPHON_DATABASE_URL: 'mysql://ada:\*\*\*@h/n' cannot"):
+        ServerSettings()
 
 
 def test_the_secret_is_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> None:

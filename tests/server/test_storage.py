@@ -3,60 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, func, insert, select
+from sqlalchemy import func, insert, select
+from sqlalchemy.engine import Connection
+from tests.postgres import on_both_databases
 from tests.server.serving import Person, serving
 
 import antiphon.server.storage.tables.chats  # noqa: F401 - so that its tables are compared too
-from antiphon.server.storage.clock import Clock
-from antiphon.server.storage.database import Database, asynchronous
+from antiphon.server.storage.database import Database
 from antiphon.server.storage.tables import accounts, channels
 from antiphon.server.storage.tables.base import metadata
 
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Where the database is."""
-    return tmp_path / "a.db"
+pytestmark = on_both_databases
 
 
 @pytest.fixture
-def database(file: Path) -> Database:
+async def database(database_url: str) -> AsyncIterator[Database]:
     """An empty database."""
-    return Database(f"sqlite:///{file}")
+    opened = await asyncio.to_thread(Database, database_url)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
-def other(file: Path) -> Database:
+async def other(database_url: str) -> AsyncIterator[Database]:
     """The same database, as another process has it open."""
-    return Database(f"sqlite:///{file}")
+    opened = await asyncio.to_thread(Database, database_url)
+    yield opened
+    await opened.close()
 
 
-async def test_the_migrations_make_what_the_tables_say(file: Path, database: Database) -> None:
-    """The schema has one definition, and a history that ends there."""
+async def test_the_migrations_make_what_the_tables_say(database: Database) -> None:
+    """The schema has one definition, and a history that ends there; once there it stays."""
+
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
     await database.migrate()
     await database.migrate()
-    await database.close()
-
-    def differences() -> list[object]:
-        engine = create_engine(f"sqlite:///{file}")
-        with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": True})
-            found = compare_metadata(context, metadata)
-        engine.dispose()
-        return list(found)
-
+    async with database.read() as connection:
+        assert await connection.run_sync(differences) == []
     assert metadata.tables.keys() >= {accounts.users.name, channels.messages.name, "chats"}
-    assert await asyncio.to_thread(differences) == []
 
 
-async def test_what_was_said_outlives_the_server(tmp_path: Path) -> None:
+async def test_two_that_migrate_at_once_do_it_once(database: Database, other: Database) -> None:
+    """Two processes that start on one empty database take turns, and both find it ready."""
+    await asyncio.gather(database.migrate(), other.migrate())
+    for one in (database, other):
+        async with one.read() as connection:
+            assert (await connection.execute(select(func.count()).select_from(accounts.users))).scalar() == 0
+
+
+async def test_what_was_said_outlives_the_server(tmp_path: Path, database_url: str) -> None:
     """A restart keeps accounts, sessions, channels and messages."""
-    async with serving(tmp_path / "data") as server:
+    async with serving(tmp_path / "data", database_url=database_url) as server:
         bob = await server.sign_up("Bob")
         general = await bob.general()
         await bob.say(general, "before", temp_id="t")
@@ -65,7 +71,7 @@ async def test_what_was_said_outlives_the_server(tmp_path: Path) -> None:
             "/api/v1/auths/signin", {"email": "bob@example.com", "password": "a-good-password"}
         )
         await Person(server.url, server.http, gone).post("/api/v1/auths/signout")
-    async with serving(tmp_path / "data") as server:
+    async with serving(tmp_path / "data", database_url=database_url) as server:
         bob = Person(server.url, server.http, bob.session)
         await bob.say(general, "once more", temp_id="t")
         assert [one["content"] for one in await bob.get(f"/api/v1/channels/{general}/messages")] == ["before"]
@@ -90,7 +96,6 @@ async def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
         assert counted.scalar() == 0
     async with database.write() as connection:
         await connection.execute(insert(accounts.revoked_tokens), row)
-    await database.close()
 
 
 async def test_writers_wait_for_one_another_and_readers_do_not(database: Database, other: Database) -> None:
@@ -112,25 +117,16 @@ async def test_writers_wait_for_one_another_and_readers_do_not(database: Databas
         *(read() for _ in range(20)),
     )
     assert await read() == 40
-    await database.close()
-    await other.close()
 
 
-def test_the_clock_never_repeats_itself() -> None:
-    """Times order what is stored, so two are never the same."""
-    clock = Clock()
-    times = [clock.nanoseconds() for _ in range(2_000)]
-    assert times == sorted(set(times))
-
-
-@pytest.mark.parametrize(
-    ("url", "driver"),
-    [
-        ("sqlite:////tmp/a.db", "sqlite+aiosqlite:////tmp/a.db"),
-        ("postgresql://u:p%40@h:5/n", "postgresql+asyncpg://u:p%40@h:5/n"),
-        ("postgres://u@h/n", "postgresql+asyncpg://u@h/n"),
-    ],
-)
-def test_addresses_get_the_driver_that_awaits(url: str, driver: str) -> None:
-    """As people write them, and as Open WebUI takes them; a password stays whole."""
-    assert asynchronous(url) == driver
+async def test_a_reader_sees_one_state_throughout(database: Database, other: Database) -> None:
+    """What others store meanwhile is for the next transaction."""
+    await database.migrate()
+    counted = select(func.count()).select_from(accounts.revoked_tokens)
+    async with database.read() as connection:
+        assert (await connection.execute(counted)).scalar() == 0
+        async with other.write() as writer:
+            await writer.execute(insert(accounts.revoked_tokens), {"jti": "a", "expires_at": 1})
+        assert (await connection.execute(counted)).scalar() == 0
+    async with database.read() as connection:
+        assert (await connection.execute(counted)).scalar() == 1

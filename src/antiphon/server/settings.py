@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from antiphon.server.storage.address import TAKEN, canonical, shown
+
 _SPANS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -52,9 +54,7 @@ def _span(value: object) -> object:
 
 
 def _database(value: str | None) -> str | None:
-    if value and not re.match(r"(sqlite|postgres|postgresql)(\+\w+)?://", value):
-        raise ValueError("no database address")
-    return value or None
+    return canonical(value) if value else None
 
 
 class ServerSettings(BaseSettings):
@@ -75,7 +75,7 @@ class ServerSettings(BaseSettings):
     database_url: Annotated[str | None, AfterValidator(_database)] = Field(
         default=None,
         validation_alias=_names("DATABASE_URL", "DATABASE_URL"),
-        description="sqlite:///file or postgresql://user:password@host/name",
+        description=TAKEN,
     )
     secret_key: str | None = Field(
         default=None,
@@ -160,8 +160,10 @@ def _in_one_line(error: ValidationError) -> str:
         alias = field.validation_alias
         choices = [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else []
         if given == name or given in choices:
-            shown = next((choice for choice in choices if choice in os.environ), given)
-            typed = os.environ.get(shown, first["input"])
+            variable = next((choice for choice in choices if choice in os.environ), given)
+            typed = os.environ.get(variable, first["input"])
+            if name == "database_url":
+                typed = shown(str(typed))
             value = "" if name in {"secret_key", "openai_api_keys"} else f"{typed!r} "
-            return f"{shown}: {value}cannot be used; it takes {field.description}."
+            return f"{variable}: {value}cannot be used; it takes {field.description}."
     return f"{given}: {first['msg']}."

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.postgres import on_both_databases
 from tests.server.providers.provider import USAGE, WORDS
 from tests.server.runs.talking import ALL_TASKS, Talk, form, talking, window_of
 
 from antiphon.wire import Malformed, Unknown, parse_event
+
+pytestmark = on_both_databases
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TEXT = "".join(WORDS).strip()
@@ -248,9 +251,11 @@ async def test_a_temporary_chat_streams_and_leaves_no_trace(talk: Talk) -> None:
     assert await talk.person.get("/api/v1/chats/?page=1") == []
 
 
-async def test_a_06_client_gets_the_whole_text_in_the_recorded_order(tmp_path: Path) -> None:
+async def test_a_06_client_gets_the_whole_text_in_the_recorded_order(
+    tmp_path: Path, database_url: str
+) -> None:
     """ANTIPHON_DIALECT=0.6: the chat is made first; then events as 0.6.41 sends them, and no newer ones."""
-    async with talking(tmp_path / "data", dialect="0.6") as talk:
+    async with talking(tmp_path / "data", dialect="0.6", database_url=database_url) as talk:
         question, answer = "q-1", "a-1"
         messages = {
             question: {
