@@ -12,6 +12,7 @@ from yarl import URL
 
 from antiphon.server.routing import STRANGERS_BYTES
 from antiphon.server.security import passwords
+from antiphon.server.security.attempts import Attempts
 
 JSON = {"Content-Type": "application/json"}
 UNREADABLE = {
@@ -198,13 +199,42 @@ async def test_a_flood_of_passwords_is_told_to_wait(
     """Only so many wait to have a password looked at; the others hear so at once, nobody is locked out."""
     monkeypatch.setattr(passwords, "LINE", 3)
     form = {"email": "bob@example.com", "password": "not-the-password"}
-    answers = await asyncio.gather(
-        *(server.nobody.ask("POST", "/api/v1/auths/signin", form) for _ in range(20))
-    )
+    forms = [{**form, "email": f"person{number}@example.com"} for number in range(20)]
+    answers = await asyncio.gather(*(server.nobody.ask("POST", "/api/v1/auths/signin", one) for one in forms))
     refused = [answer for answer in answers if answer.status == 503]
     assert {answer.status for answer in answers} == {400, 503}
     assert all(answer.headers["Retry-After"] == "5" and "try again" in answer.detail for answer in refused)
     await server.nobody.post("/api/v1/auths/signin", {**form, "password": "a-good-password"})
+
+
+async def test_a_guesser_has_to_wait(server: Server, bob: Person, cleo: Person) -> None:
+    """After fifteen wrong passwords for one account no more are looked at for a while, right or wrong; other
+    accounts and open sessions are unharmed, and the right one clears the count.
+    """
+    now = [0.0]
+    server.state.attempts = Attempts(lambda: now[0])
+    form = {"email": "bob@example.com", "password": "not-the-password"}
+    right = {**form, "password": "a-good-password"}
+
+    async def guess(count: int) -> set[int]:
+        answers = [await server.nobody.ask("POST", "/api/v1/auths/signin", form) for _ in range(count)]
+        return {answer.status for answer in answers}
+
+    assert await guess(14) == {400}
+    await server.nobody.post("/api/v1/auths/signin", right)
+    assert await guess(15) == {400}
+    now[0] = 100.0
+    for body in (form, right, {**right, "email": " BOB@example.com"}):
+        answer = await server.nobody.ask("POST", "/api/v1/auths/signin", body)
+        assert (answer.status, "wait 81 seconds" in answer.detail) == (429, True)
+        assert answer.headers["Retry-After"] == "81"
+    await bob.get("/api/v1/auths/")
+    await server.nobody.post("/api/v1/auths/signin", {**right, "email": "cleo@example.com"})
+    now[0] = 180.0
+    await server.nobody.post("/api/v1/auths/signin", right)
+    body = {"password": "not-the-password", "new_password": "another-good-one"}
+    answers = [(await cleo.ask("POST", "/api/v1/auths/update/password", body)).status for _ in range(16)]
+    assert answers == [400] * 15 + [429]
 
 
 async def test_the_list_of_addresses_is_made_without_a_complaint(server: Server) -> None:

@@ -88,22 +88,26 @@ async def test_nobody_gets_anything_without_a_token(
 
 
 @pytest.mark.parametrize("declared", [True, False])
-async def test_a_body_beyond_the_bound_is_refused(server: Server, bob: Person, declared: bool) -> None:
-    """Whether or not it says its length first; the server goes on."""
+@pytest.mark.parametrize("most", [2, 16])
+async def test_a_body_beyond_the_bound_is_refused(
+    server: Server, bob: Person, declared: bool, most: int
+) -> None:
+    """Whether or not it says its length first; a chat may hold more than a message. The server goes on."""
     general = await bob.general()
-    size = 17 * 1024 * 1024
+    size = (most + 1) * 1024 * 1024
+    path = "/api/v1/chats/new" if most == 16 else f"/api/v1/channels/{general}/messages/post"
 
     async def parts() -> Any:
         for _ in range(size // 65_536):
             yield b"x" * 65_536
 
     async with server.http.post(
-        f"{server.url}/api/v1/channels/{general}/messages/post",
+        server.url + path,
         data=io.BytesIO(b"x" * size) if declared else parts(),
         headers={"Content-Type": "application/json", "Authorization": f"Bearer {bob.token}"},
     ) as answer:
         assert answer.status == 413
-        assert "16 MiB" in (await answer.json())["detail"]
+        assert f"{most} MiB" in (await answer.json())["detail"]
     await bob.say(general, "still here")
 
 

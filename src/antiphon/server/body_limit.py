@@ -7,27 +7,31 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.server.errors import Problem
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
-"""A chat document with its history is the largest thing that comes; a channel message is far below."""
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""A channel message and what hangs on it are far below."""
+MAX_CHAT_BYTES = 16 * 1024 * 1024
+"""A chat document with its history and its pictures is the largest thing that comes."""
+CHATS = ("/api/v1/chats", "/api/chat/", "/api/v1/chat/")
+"""Where chat documents come to."""
 
 
 class BodyLimit:
     """Refuses bodies beyond the bound with 413, whether or not they say their length."""
 
-    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._limit = limit
-        self._refusal = f"The body is too large: at most {limit // 1024 // 1024} MiB are taken."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, counting what comes in."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = MAX_CHAT_BYTES if scope["path"].startswith(CHATS) else MAX_BODY_BYTES
+        refusal = f"The body is too large: at most {limit // 1024 // 1024} MiB are taken here."
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not declared.isdigit() or int(declared) > self._limit:
+        if not declared.isdigit() or int(declared) > limit:
             await self._swallow(receive)
-            await JSONResponse({"detail": self._refusal}, 413, {"connection": "close"})(scope, receive, send)
+            await JSONResponse({"detail": refusal}, 413, {"connection": "close"})(scope, receive, send)
             return
         taken = 0
 
@@ -36,8 +40,8 @@ class BodyLimit:
             message = await receive()
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
-                if taken > self._limit:
-                    raise Problem(413, self._refusal)
+                if taken > limit:
+                    raise Problem(413, refusal)
             return message
 
         await self._app(scope, counted, send)
@@ -45,7 +49,7 @@ class BodyLimit:
     async def _swallow(self, receive: Receive) -> None:
         """Read on for a while without keeping it: a client that is still sending would not see the answer."""
         taken = 0
-        while taken < 4 * self._limit:
+        while taken < 4 * MAX_CHAT_BYTES:
             message = await receive()
             taken += len(message.get("body", b""))
             if message["type"] != "http.request" or not message.get("more_body"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from antiphon.server.live.live import Live
+from antiphon.server.security.attempts import Attempts
 from antiphon.server.security.passwords import Passwords
 from antiphon.server.security.principals import Principals
 from antiphon.server.settings import ServerSettings
@@ -34,6 +35,7 @@ class ServerState:
     config: StoredConfig
     presence: Presence
     channels: Directory
+    attempts: Attempts = field(default_factory=Attempts)
     providers: Providers = field(init=False)
     runs: Runs = field(init=False)
 

@@ -79,15 +79,19 @@ async def sign_up(form: SignUpForm, response: Response, state: State) -> dict[st
 
 
 @router.post("/signin", response_model=SessionUser, response_model_exclude_unset=True)
-async def sign_in(form: SignInForm, response: Response, state: State) -> dict[str, Any]:
+async def sign_in(form: SignInForm, request: Request, response: Response, state: State) -> dict[str, Any]:
     """Sign in. Takes as long and says the same whether the address is unknown or the password wrong."""
-    row = await find_by_email(state.database, form.email.strip().lower())
+    email, place = form.email.strip().lower()[:320], request.client.host if request.client else ""
+    state.attempts.refuse_too_many(email, place)
+    row = await find_by_email(state.database, email)
     right = len(form.password) <= 512 and await state.passwords.matches(
         None if row is None else row.password_hash, form.password
     )
     person = await state.principals.of_id(row.id) if row is not None and right else None
     if person is None:
+        state.attempts.wrong(email, place)
         raise Problem(400, WRONG)
+    state.attempts.right(email, place)
     return signed_in(state, person, state.principals.tokens.issue(person.id), response)
 
 
@@ -127,7 +131,9 @@ async def update_password(
     """Change one's password; every other session of this person ends."""
     person, token = found
     row = await find_by_email(state.database, person.email)
+    state.attempts.refuse_too_many(person.email, token.jti)
     if row is None or not await state.passwords.matches(row.password_hash, form.password):
+        state.attempts.wrong(person.email, token.jti)
         raise Problem(400, "The present password is not right.")
     refuse_weak(form.new_password)
     password_hash = await state.passwords.hash(form.new_password)
