@@ -16,7 +16,10 @@ from antiphon.web import markdown
         ("###### a", "<h6>a</h6>\n"),
         ("> a", "<blockquote>\n<p>a</p>\n</blockquote>\n"),
         ("3. a", '<ol start="3">\n<li>a</li>\n</ol>\n'),
-        ("```\na < b\n```", '<div class="code"><pre><code>a &lt; b\n</code></pre></div>\n'),
+        (
+            "```\na < b\n```",
+            f'<div class="code">{markdown.COPY_BUTTON}<pre><code>a &lt; b\n</code></pre></div>\n',
+        ),
     ],
 )
 def test_markdown_becomes_html(text: str, html: str) -> None:

@@ -52,7 +52,7 @@ async def test_everybody_reads_the_time_of_their_own_zone(page: Page) -> None:
 
 
 async def test_a_stream_shows_the_zone_that_its_tab_told(page: Page) -> None:
-    """A tab that was drawn before its zone was known, or that travelled, gets its rows anew; then new ones."""
+    """A tab that was drawn before its zone was known, or that travelled, gets its rows anew."""
     ada, _, channel = await said(page)
     html = (await ada.get(f"/channels/{channel}")).text
     version = re.search(r'data-version="([^"]+)"', html)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 4 * 1024 * 1024
 """The largest body that is read: a message that the server refuses is refused in the server's own words."""
 
+SIGNED_OUT: Final = "You are signed out. Sign in again; what you wrote is kept."
 AWAY: Final = "The server cannot be reached right now. What you wrote is kept; it is tried again by itself."
 
 
@@ -110,7 +111,7 @@ def answer_to(error: AntiphonError) -> tuple[int, str]:
     """Return the status and the words for what the client could not do."""
     match error:
         case SignedOut():
-            return 401, "You are signed out. Sign in again; what you wrote is kept."
+            return 401, SIGNED_OUT
         case NotFound():
             return 404, "This is gone, or you may no longer see it."
         case RequestFailed() if error.retryable:

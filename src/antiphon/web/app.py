@@ -17,7 +17,7 @@ from antiphon.client.errors import AntiphonError
 
 from .accounts import Accounts, RenewCookie
 from .actions import Actions
-from .answers import BadRequest, Fields, failed, form_of
+from .answers import SIGNED_OUT, BadRequest, Fields, failed, form_of
 from .assets import Assets
 from .pages import Pages, redirect
 from .people import People
@@ -191,8 +191,14 @@ class Site:
         fields = await Fields.of(request)
         person = await self._person(request)
         if person is None:
-            return failed("You are signed out. Sign in again; what you wrote is kept.", 401)
-        return await self.actions.run(request.path_params["action"], person, fields)
+            return failed(SIGNED_OUT, 401)
+        answer = await self.actions.run(request.path_params["action"], person, fields)
+        if answer.status_code >= 400 and (
+            person.signed_out or await self.accounts.session_of(request) is None
+        ):
+            # The session ended meanwhile: the browser keeps what was written, to send it later.
+            return failed(SIGNED_OUT, 401)
+        return answer
 
     async def _direct(self, request: Request, person: Person) -> Response:
         """Open the conversation with one person."""

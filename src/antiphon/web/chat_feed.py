@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import htpy as h
 
+from antiphon.client.errors import AntiphonError, NotFound, Refused
 from antiphon.client.turns import ChatReset, TurnAdded, TurnChanged, TurnRemoved
 
 from . import markdown, views
 from .feed import Feed
 from .frames import blocks, event, gone, morph, rows, some_rows
+from .stream import RELOAD_VIEW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import tzinfo
 
-    from antiphon.client import Chat
+    from antiphon.client import Chat, Client
     from antiphon.client.turns import ChatChange
-    from antiphon.wire import ChatMessage, ChatRow, SessionUser
+    from antiphon.wire import ChatEntry, ChatMessage, ChatRow, SessionUser
 
     from .stream import Stream
+
+log = logging.getLogger(__name__)
+
+MOST_UNLISTED = 3
+"""How often a list without this chat is a reason to ask whether the chat is there, if none ever had it."""
 
 
 @dataclass(slots=True)
@@ -43,10 +52,12 @@ class ChatFeed(Feed):
 
     def __init__(
         self,
+        client: Client,
         chat: Chat,
         *,
         me: SessionUser,
         names: Mapping[str, str],
+        gone: Callable[[], None],
         frame: float,
         linger: float,
         ended: Callable[[], None],
@@ -63,6 +74,12 @@ class ChatFeed(Feed):
         self._running = chat.running
         self._title = chat.title
         self._last = self._last_id()
+        self._tell_gone = gone
+        self._entry: ChatEntry | None = None
+        self._unlisted = MOST_UNLISTED
+        self._looking: asyncio.Task[None] | None = None
+        self._releases.append(self._stop_looking)
+        self.watch(client.chats.subscribe, self._on_chats)
         self.watch(chat.subscribe, self._on_change)
         self.watch(chat.row.subscribe, self._on_row)
 
@@ -105,6 +122,36 @@ class ChatFeed(Feed):
         if self.chat.title != self._title:
             self._title = self.chat.title
             self.tell(event("title", self._title or "New chat"))
+
+    def _on_chats(self, chats: Sequence[ChatEntry]) -> None:
+        """The list is what tells of a chat that was deleted or renamed elsewhere."""
+        before, self._entry = self._entry, next((one for one in chats if one.id == self.chat.id), None)
+        if self._entry is not None:
+            doubt = before is not None and self._entry.title not in {before.title, self.chat.title}
+        else:
+            # Whether it is gone the server knows: older chats are in no list, and the newest not yet.
+            doubt = before is not None or self._unlisted > 0
+            self._unlisted -= before is None and doubt
+        if doubt and self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        try:
+            await self.chat.refresh()
+        except (NotFound, Refused):
+            self.chat.forget()
+            self._tell_gone()
+            self.tell(RELOAD_VIEW)
+            self._looking = None
+            self.close()
+        except AntiphonError as error:
+            log.info("whether a chat is still there could not be asked: %s", error)
+        finally:
+            self._looking = None
+
+    def _stop_looking(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
 
     # Rendering
 
@@ -159,7 +206,9 @@ class ChatFeed(Feed):
             self._growing[turn.id] = _grown(_Growing(around=_around(turn)), turn.content)
         else:
             self._growing.pop(turn.id, None)
-        return str(views.turn(self._named(turn), running=running, me=self.me, last=turn.id == last, zone=self.zone))
+        return str(
+            views.turn(self._named(turn), running=running, me=self.me, last=turn.id == last, zone=self.zone)
+        )
 
     def _growth(self, turn: ChatMessage) -> str | None:
         """Return the patch of an answer that only became longer, or None where it must be rendered whole."""

@@ -76,7 +76,7 @@ _SANITISER: Final = nh3.Cleaner(
     attributes={"a": {"href", "title"}, "ol": {"start"}, "div": {"data-lang"}},
     allowed_classes={
         "div": {"code", "plain"},
-        "span": {"mention", "model", *highlight.ROLES},
+        "span": {"copy", "mention", "model", *highlight.ROLES},
         "td": {"center", "right"},
         "th": {"center", "right"},
     },
@@ -105,8 +105,15 @@ def render_inline(text: str) -> Markup:
     return _clean(_MARKDOWN.renderInline(text))
 
 
+COPY_BUTTON: Final = (
+    '<button class="copy" type="button" data-action="copy" aria-label="Copy code" title="Copy">'
+    '<svg class="icon" aria-hidden="true" focusable="false"><use href="#i-copy"></use></svg></button>'
+)
+
+
 def _clean(html: str) -> Markup:
-    return Markup(_SANITISER.clean(html))  # noqa: S704 - this is the sanitiser
+    clean = _SANITISER.clean(html).replace(markdown_rules.COPY, COPY_BUTTON)
+    return Markup(clean)  # noqa: S704 - this is the sanitiser, and a button of ours
 
 
 def plain(text: str, limit: int = 200) -> str:

@@ -24,6 +24,10 @@ WEB_ADDRESS: Final = re.compile(r"(?:https?://|mailto:)[^\s<>\"'`\\\x00-\x20]+",
 # <@U:id|label> a person, <@M:id|label> a model, <#C:id|label> a channel; the label may be missing.
 MENTION: Final = re.compile(r"<([@#])([A-Z]):([^|<>\s]{1,200})(?:\|([^<>\n]{0,200}))?>")
 
+COPY: Final = '<span class="copy"></span>'
+"""Where a block of code gets its button. What people write never holds it: they make no elements, and a quote
+in an attribute is written `&quot;`."""
+
 _BARE: Final = re.compile(r"\bhttps?://[^\s<>\"\\]+", re.IGNORECASE)
 _HEADINGS: Final = {"h1": "h3", "h2": "h4", "h3": "h5", "h4": "h6", "h5": "h6", "h6": "h6"}
 _ALIGNED: Final = {"text-align:center": "center", "text-align:right": "right"}
@@ -147,6 +151,5 @@ def _render_code(
     token = tokens[index]
     language = highlight.language(token.info)
     name = f' data-lang="{escape(language)}"' if language else ""
-    return (
-        f'<div class="code"{name}><pre><code>{highlight.code(token.content, language)}</code></pre></div>\n'
-    )
+    code = highlight.code(token.content, language)
+    return f'<div class="code"{name}>{COPY}<pre><code>{code}</code></pre></div>\n'

@@ -90,6 +90,8 @@ class Pages:
         try:
             feed = await person.chat(id_)
         except AntiphonError as error:
+            if id_ in person.gone:
+                return self.shell(request, person, views.deleted_chat_main(), status=404)
             return self.failed(request, person, error, "This chat is gone, or it is not yours.")
         feed.flush_now()
         turns = feed.turns()

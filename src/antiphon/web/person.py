@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
@@ -50,6 +51,8 @@ class Person:
         """The model asked last, which the next chat begins with."""
         self.zone: tzinfo | None = None
         """The zone of their clock, once the browser told it; None is that of this machine."""
+        self.gone: deque[str] = deque(maxlen=100)
+        """Chats that this person saw and that were deleted meanwhile."""
         self._settings = settings
         self._cache = cache
         self._feeds: dict[tuple[str, str], Feed] = {}
@@ -210,9 +213,11 @@ class Person:
             await chat.open()
         await self.models()
         return ChatFeed(
+            self.client,
             chat,
             me=self.user,
             names=self.model_names,
+            gone=lambda: self.gone.append(id_),
             frame=self._settings.frame,
             linger=self._settings.feed_linger,
             ended=lambda: self._feed_ended(("chat", id_)),

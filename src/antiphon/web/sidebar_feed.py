@@ -45,7 +45,7 @@ class SidebarFeed(Feed):
         self.watch(client.link.subscribe, self._on_link)
         self._dirty.clear()
         self._midnight = self._await_midnight()
-        self._releases.append(lambda: self._midnight.cancel())
+        self._releases.append(self._forget_midnight)
         self.strangers = asyncio.Event()
         """Set when somebody was seen who is not in the list of people."""
 
@@ -96,6 +96,9 @@ class SidebarFeed(Feed):
         self._dirty.add("chats")
         self._midnight.cancel()
         self._midnight = self._await_midnight()
+
+    def _forget_midnight(self) -> None:
+        self._midnight.cancel()
 
     def _await_midnight(self) -> asyncio.TimerHandle:
         return self._loop.call_later(times.until_midnight(self.zone), self._new_day)

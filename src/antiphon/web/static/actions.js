@@ -1,6 +1,6 @@
 // Links, forms and buttons: htmx fetches views and swaps them, everything else is a small post to the page.
 
-import { act, button, markCurrent, say, title, view } from "./page.js";
+import { act, call, copy, markCurrent, say, tell, title, view } from "./page.js";
 import { discard, holds, retry } from "./outbox.js";
 import { edit, endEdit, leave, submitText, write } from "./composer.js";
 
@@ -8,6 +8,7 @@ const VIEW = { target: "#view", select: "#view", swap: "outerMorph" };
 const AROUND = "#sidebar:outerMorph,#page-state:outerHTML";
 
 let arrived = () => {};
+let leaving = "";
 
 // --- views ---------------------------------------------------------------------------------------------------------------
 
@@ -19,6 +20,7 @@ export function go(path) {
 
 /** Fetch the view on screen again, in place. */
 export function reload() {
+  if (leaving && leaving === view().id) return undefined; // deleted here: another view is on its way
   return window.htmx.ajax("GET", location.pathname, { ...VIEW, selectOOB: AROUND }).then(came);
 }
 
@@ -107,20 +109,40 @@ const ROW = {
     const model = document.getElementById("model")?.value ?? "";
     act("/page/again", { id: view().id, turn: rowOf(pressed).id.slice(2), model });
   },
+  async copy(pressed) {
+    const code = pressed.parentElement.querySelector("code")?.textContent ?? "";
+    const done = await copy(code.replace(/\n$/, "")); // pasted into a terminal, a last line end would run it
+    if (!done) return say("The browser does not let this page copy. Select the text instead.");
+    tell("Copied");
+    pressed.dataset.done = "";
+    setTimeout(() => delete pressed.dataset.done, 1_600);
+  },
   dismiss(pressed) {
     pressed.closest(".toast")?.remove();
   },
-  async "delete-chat"(pressed) {
-    const id = pressed.dataset.id || view().id;
-    if (!(await sure("Delete this chat?", "Delete"))) return;
-    const answer = await act("/page/delete-chat", { id });
-    if (answer.ok && view().kind === "chat" && view().id === id) go("/");
+  "new-channel"() {
+    const open = ({ id }) => (closeSidebar(), go(`/channels/${encodeURIComponent(id)}`));
+    asked((dialog) => dialog.channel("New channel", "Create channel", {}, (form) => posted("/page/create-channel", form, open)));
   },
+  "edit-channel"(pressed) {
+    const { id, name, description } = pressed.dataset;
+    asked((dialog) => dialog.channel("Channel", "Save", { name, description }, (form) => posted("/page/edit-channel", { id, ...form }, () => {})));
+  },
+  "delete-channel": (pressed) => remove("channel", pressed.dataset.id, "Delete this channel and everything written in it, for everyone?"),
+  "delete-chat": (pressed) => remove("chat", pressed.dataset.id, "Delete this chat?"),
   async "rename-chat"(pressed) {
     const title = await ask("New title", document.querySelector("#view h1")?.textContent.trim() ?? "");
     if (title) act("/page/rename", { id: pressed.dataset.id || view().id, title });
   },
 };
+
+async function remove(kind, id, question) {
+  if (!(await sure(question, "Delete"))) return;
+  leaving = id;
+  const answer = await act(`/page/delete-${kind}`, { id });
+  if (answer.ok && view().id === id) await go("/");
+  leaving = "";
+}
 
 /** A message that failed on the way from the page server: its text comes back into the box. */
 async function takeBack(row) {
@@ -151,35 +173,25 @@ function react(message, name, on) {
 
 // --- small dialogs ---------------------------------------------------------------------------------------------------------
 
-function dialog(words, label, field) {
-  return new Promise((answer) => {
-    const box = document.createElement("dialog");
-    const form = document.createElement("form");
-    form.method = "dialog";
-    form.append(Object.assign(document.createElement("p"), { textContent: words }));
-    if (field) form.append(field);
-    const yes = Object.assign(document.createElement("button"), { value: "yes", textContent: label, className: "primary" });
-    const row = document.createElement("div");
-    row.className = "buttons";
-    row.append(button("Cancel", () => box.close()), yes);
-    form.append(row);
-    box.append(form);
-    box.addEventListener("close", () => {
-      answer(box.returnValue === "yes");
-      box.remove();
-    });
-    document.body.append(box);
-    box.showModal();
-    (field ?? yes).focus();
-  });
+const dialogs = () => import("./later/dialogs.js");
+
+async function asked(question) {
+  try {
+    return await question(await dialogs());
+  } catch {
+    say("The server does not answer. Try again in a moment."); // the dialogs' own file could not be fetched
+    return false;
+  }
 }
 
-const sure = (words, label) => dialog(words, label);
+const sure = (words, label) => asked((dialog) => dialog.sure(words, label));
+const ask = (words, value) => asked((dialog) => dialog.ask(words, value));
 
-async function ask(words, value) {
-  const field = Object.assign(document.createElement("input"), { value, maxLength: 200 });
-  field.setAttribute("aria-label", words);
-  return (await dialog(words, "Save", field)) ? field.value.trim() : "";
+/** Post what a dialog holds; answers what is wrong with it. */
+async function posted(path, body, then) {
+  const answer = await call(path, body);
+  if (answer.ok) then(answer.data);
+  return answer.detail;
 }
 
 // --- life ----------------------------------------------------------------------------------------------------------------

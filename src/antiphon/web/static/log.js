@@ -1,8 +1,10 @@
 // The log: how patches change its rows, and where the reader is in it. Whoever is at the end stays at the end;
 // anywhere else nothing moves under the reader's eyes.
 
-import { call, say, view } from "./page.js";
+import { call, say, tell, view } from "./page.js";
 
+const READ_ALOUD = 1_500; // characters of an answer
+const QUIET = 1_000; // ms after older rows came in
 const NEAR = 50; // px from the end that still count as the end
 
 let atEnd = true;
@@ -79,11 +81,21 @@ async function loadEarlier() {
   try {
     const oldest = log()?.querySelector("article[data-id]:not([data-local])");
     const answer = await call("/page/earlier", { stream: name(), id: view().id, oldest: oldest?.dataset.id ?? "" });
-    if (answer.ok) await apply(answer.data.patch);
+    if (answer.ok) await quietly(() => apply(answer.data.patch));
     else say(answer.detail);
   } finally {
     loading = false;
   }
+}
+
+/** Rows that were asked for are there to be read, not to be read aloud all at once. */
+async function quietly(change) {
+  const list = log();
+  const live = list.getAttribute("aria-live");
+  list.setAttribute("aria-live", "off");
+  await change();
+  setTimeout(() => list.setAttribute("aria-live", live), QUIET);
+  tell("Earlier messages are shown.");
 }
 
 // --- life -------------------------------------------------------------------------------------------------------------
@@ -143,11 +155,20 @@ function become(old, row) {
     delayed.set(old.dataset.id, row);
     return old;
   }
+  const wasRunning = old.dataset.state === "running";
   old.id = row.id;
   const holder = document.createDocumentFragment();
   holder.append(row);
   morph(old, holder, false);
+  if (wasRunning && old.dataset.state !== "running") readAloud(old);
   return old;
+}
+
+/** The log of a chat is silent while an answer grows: whoever listens hears it once, when it is there. */
+function readAloud(turn) {
+  const words = turn.querySelector(".text")?.textContent.trim() ?? "";
+  const whole = words.length <= READ_ALOUD;
+  tell(`${turn.getAttribute("aria-label")}: ${whole ? words : `${words.slice(0, READ_ALOUD)} … The answer goes on.`}`);
 }
 
 /** The row is no longer being edited: show what became of it meanwhile. */

@@ -72,6 +72,31 @@ export function say(words, { kind = "error", action = null, stay = false } = {})
   if (!stay) setTimeout(() => toast.remove(), 10_000);
 }
 
+/** Say something to those who listen to the page; nothing is shown. */
+export function tell(words) {
+  const region = document.getElementById("said");
+  if (!region) return;
+  region.textContent = "";
+  setTimeout(() => (region.textContent = words), 50); // the same words again are a change, too
+}
+
+/** Put text on the clipboard; pages that came over plain HTTP have only the old way. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const before = document.activeElement;
+    const field = Object.assign(document.createElement("textarea"), { value: text, readOnly: true, className: "sr" });
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    before?.focus({ preventScroll: true });
+    return done;
+  }
+}
+
 export function button(label, run) {
   const made = document.createElement("button");
   made.type = "button";

@@ -38,6 +38,10 @@ export function start(given) {
   window.addEventListener("pageshow", wake);
   window.addEventListener("online", wake);
   window.addEventListener("pagehide", close);
+  document.addEventListener("submit", (event) => {
+    // Whoever signs out goes where that form leads; the stream's end must not lead away from it.
+    if (event.target.matches('form[action$="/page/sign-out"]')) close();
+  });
   window.addEventListener("focus", tellPresence);
   window.addEventListener("blur", tellPresence);
   if (document.hidden) hide();

@@ -6,7 +6,7 @@ from .channel import channel_header, channel_main, channel_rows, channel_top, ty
 from .chat import chat_actions, chat_header, chat_main, model_picker
 from .composer import composer
 from .document import Assets, document
-from .errors import error_main
+from .errors import deleted_chat_main, error_main
 from .home import home_main, is_eliza
 from .menu import user_menu
 from .message import message_editor, message_row, reactions
@@ -34,6 +34,7 @@ __all__ = [
     "chat_list",
     "chat_main",
     "composer",
+    "deleted_chat_main",
     "document",
     "error_main",
     "home_main",

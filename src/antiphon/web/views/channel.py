@@ -95,6 +95,35 @@ def channel_header(detail: ChannelDetail, *, me: Me) -> h.Element:
             purpose and h.p[purpose],
         ],
         count is not None and h.span(".members")[f"{count} member" if count == 1 else f"{count} members"],
+        detail.type != "dm" and (detail.is_manager or me.role == "admin") and _channel_tools(detail),
+    ]
+
+
+def _channel_tools(detail: ChannelDetail) -> h.Element:
+    """What those who run a channel can do with it."""
+    return tools(
+        h.button(
+            type="button",
+            data_action="edit-channel",
+            data_id=detail.id,
+            data_name=detail.name,
+            data_description=detail.description or "",
+            title="Edit channel",
+        )[icons.icon("pencil"), h.span["Edit channel"]],
+        h.button(
+            ".danger", type="button", data_action="delete-channel", data_id=detail.id, title="Delete channel"
+        )[icons.icon("trash"), h.span["Delete channel"]],
+        label="Channel",
+    )
+
+
+def tools(*buttons: h.Element, label: str) -> h.Element:
+    """What one can do with a whole conversation: side by side, or behind "More" on a narrow screen."""
+    return h.div(".tools")[
+        h.button(".more", type="button", popovertarget="view-tools", aria_label="More", title="More")[
+            icons.icon("more")
+        ],
+        h.div("#view-tools.popup", popover=True, role="group", aria_label=label)[buttons],
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import htpy as h
 
 from . import addresses, icons
-from .channel import menu_button
+from .channel import menu_button, tools
 from .composer import composer, send_button
 from .message import Me
 from .turn import turn
@@ -52,8 +52,7 @@ def chat_main(
                 "#log.turns",
                 role="log",
                 aria_label="Messages",
-                aria_live="polite",
-                aria_busy="true" if running else None,
+                aria_live="off",  # an answer grows by the word; the script reads it out when it is there
             )[
                 [
                     turn(
@@ -91,20 +90,16 @@ def chat_header(chat: ShownChat | None, *, models: Sequence[ModelInfo], selected
 
 
 def chat_tools(chat_id: str) -> h.Element:
-    """What one can do with a whole chat: side by side, or behind "More" on a narrow screen."""
-    return h.div(".tools")[
-        h.button(".more", type="button", popovertarget="chat-tools", aria_label="More", title="More")[
-            icons.icon("more")
+    """What one can do with a whole chat."""
+    return tools(
+        h.button(type="button", data_action="rename-chat", data_id=chat_id, title="Rename")[
+            icons.icon("pencil"), h.span["Rename"]
         ],
-        h.div("#chat-tools.popup", popover=True, role="group", aria_label="Chat")[
-            h.button(type="button", data_action="rename-chat", data_id=chat_id, title="Rename")[
-                icons.icon("pencil"), h.span["Rename"]
-            ],
-            h.button(
-                ".danger", type="button", data_action="delete-chat", data_id=chat_id, title="Delete chat"
-            )[icons.icon("trash"), h.span["Delete chat"]],
+        h.button(".danger", type="button", data_action="delete-chat", data_id=chat_id, title="Delete chat")[
+            icons.icon("trash"), h.span["Delete chat"]
         ],
-    ]
+        label="Chat",
+    )
 
 
 def model_picker(models: Sequence[ModelInfo], selected: str | None) -> h.Element:

@@ -36,6 +36,30 @@ _TITLES = {
 def error_main(status: int, text: str | None = None, *, signed_in: bool = True) -> h.Element:
     """The whole of `main#view` for an address that shows nothing; `text` is what the server said about it."""
     title, advice = _TITLES.get(status, _TITLES[500 if status >= 500 else 400])
+    return _trouble(
+        status,
+        title,
+        [text and h.p(".lead")[text], h.p(".hint")[advice]],
+        h.a(".button.primary", href=addresses.AUTH)["Sign in"]
+        if status == 401
+        else h.a(".button.primary", href=addresses.HOME)["Go to the start"],
+        signed_in=signed_in,
+    )
+
+
+def deleted_chat_main() -> h.Element:
+    """The whole of `main#view` for a chat that was on screen and is no more."""
+    return _trouble(
+        404,
+        "This chat was deleted",
+        h.p(".lead")["It was deleted in another window or on another device, and cannot be brought back."],
+        h.a(".button.primary", href=addresses.HOME)["New chat"],
+    )
+
+
+def _trouble(
+    status: int, title: str, words: h.Node, way_on: h.Element, *, signed_in: bool = True
+) -> h.Element:
     return h.main(
         "#view", class_=[not signed_in and "auth"], data_kind="error", data_id="", data_status=status
     )[
@@ -45,13 +69,8 @@ def error_main(status: int, text: str | None = None, *, signed_in: bool = True) 
                 icons.mark(),
                 h.p(".code-number")[str(status)],
                 h.h1[title],
-                text and h.p(".lead")[text],
-                h.p(".hint")[advice],
-                h.p[
-                    h.a(".button.primary", href=addresses.AUTH)["Sign in"]
-                    if status == 401
-                    else h.a(".button.primary", href=addresses.HOME)["Go to the start"]
-                ],
+                words,
+                h.p[way_on],
             ]
         ],
     ]

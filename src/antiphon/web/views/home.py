@@ -99,9 +99,9 @@ def is_eliza(model: ModelInfo) -> bool:
 
 def _about_eliza(user: SessionUser) -> h.Element:
     """What Eliza is, so that nobody expects more of her; and how there can be more."""
+    about = "Eliza is a small built-in program that answers by turning your words around."
     return h.p(".hint")[
-        "Eliza is a small built-in program that answers by turning your words around."
-        " It needs no key and no network.",
+        f"{about} It needs no key and no network.",
         user.role == "admin" and [" ", h.a(href=addresses.PROVIDERS)["Add a provider"], " for other models."],
     ]
 

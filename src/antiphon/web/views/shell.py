@@ -23,6 +23,8 @@ def app_shell(*, user: SessionUser, sidebar: h.Node, main: h.Node, server_link: 
             ],
             main,
         ],
+        # For ears alone: what happened without a change of the place that one reads.
+        h.p("#said.sr", role="status", aria_live="polite"),
         h.div("#toasts", role="status", aria_live="polite", aria_label="Notifications"),
     ]
 

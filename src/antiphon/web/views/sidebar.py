@@ -49,7 +49,17 @@ def sidebar(
         h.a(".new-chat", href=addresses.HOME)[icons.icon("plus"), h.span["New chat"]],
         h.div(".side-lists")[
             h.section(aria_labelledby="channels-label")[
-                h.h2("#channels-label")["Channels"], channel_list(channels, current=current, me_id=user.id)
+                h.div(".list-head")[
+                    h.h2("#channels-label")["Channels"],
+                    user.role == "admin"
+                    and h.button(
+                        type="button",
+                        data_action="new-channel",
+                        aria_label="New channel",
+                        title="New channel",
+                    )[icons.icon("plus")],
+                ],
+                channel_list(channels, current=current, me_id=user.id),
             ],
             h.section(aria_labelledby="people-label")[
                 h.h2("#people-label")["People"], people_list(people, channels, current=current, me_id=user.id)

@@ -144,7 +144,9 @@ def _reasoning(items: Sequence[OutputItem], *, running: bool) -> h.Node:
         label = (
             "Thinking…" if going else f"Thought for {round(item.duration)} s" if item.duration else "Thought"
         )
-        folded.append(h.details(".reasoning")[h.summary[label], h.div(".text")[markdown.render(text, soft=True)]])
+        folded.append(
+            h.details(".reasoning")[h.summary[label], h.div(".text")[markdown.render(text, soft=True)]]
+        )
     return folded
 
 
