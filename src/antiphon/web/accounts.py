@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .settings import PageSettings
 
 AWAY: Final = "The server cannot be reached right now. Try again in a moment."
+ENDED: Final = (
+    "You were signed out: your session has expired or was ended. Sign in again; what you wrote is kept."
+)
 CONFIG_FOR: Final = 5.0
 """Seconds that what the server says about sign-up is good for."""
 
@@ -61,7 +64,10 @@ class Accounts:
         if await self.session_of(request) is not None:
             return redirect(request, target)
         return await self._show(
-            request, signing_up=request.query_params.get("mode") == "sign-up", target=target
+            request,
+            signing_up=request.query_params.get("mode") == "sign-up",
+            target=target,
+            notice=ENDED if COOKIE in request.cookies else None,  # signing out takes the cookie away
         )
 
     async def sign_in(self, request: Request) -> Response:
@@ -145,6 +151,7 @@ class Accounts:
         email: str = "",
         name: str = "",
         error: str | None = None,
+        notice: str | None = None,
     ) -> Response:
         config = await self._server_config()
         first = bool(config and config.onboarding)
@@ -155,6 +162,7 @@ class Accounts:
         main = views.auth_page(
             "sign-up" if signing_up else "sign-in",
             error=error,
+            notice=notice,
             email=email,
             name=name,
             first_account=first,

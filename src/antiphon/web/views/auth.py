@@ -69,6 +69,7 @@ def auth_page(
     mode: Mode,
     *,
     error: str | None = None,
+    notice: str | None = None,
     email: str = "",
     name: str = "",
     first_account: bool = False,
@@ -77,7 +78,8 @@ def auth_page(
 ) -> h.Element:
     """The page for someone without a session: `sign-in` or `sign-up`.
 
-    `first_account` says that nobody has an account yet, `next_path` is where the person wanted to go.
+    `first_account` says that nobody has an account yet, `next_path` is where the person wanted to go,
+    `notice` why they are here although they did not ask to be.
     """
     signing_up = mode == "sign-up"
     if first_account and signing_up:
@@ -92,6 +94,7 @@ def auth_page(
             h.h1[title],
             h.p(".lead")[lead],
             error and h.p(".error", role="alert")[icons.icon("alert"), h.span[error]],
+            not error and notice and h.p(".notice", role="status")[icons.icon("alert"), h.span[notice]],
             h.form(method="post", action=addresses.SIGN_UP if signing_up else addresses.SIGN_IN)[
                 next_path and h.input(type="hidden", name="next", value=next_path),
                 _fields(mode, email, name, error),
