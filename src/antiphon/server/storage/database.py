@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +17,9 @@ from antiphon.server.storage.address import shown
 from antiphon.server.storage.clock import Clock
 from antiphon.server.storage.engines import open_engines
 from antiphon.server.storage.migrations import newest_revision
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 
 
 class DatabaseUnusable(OSError):
@@ -62,7 +64,7 @@ class Database:
         """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` in this database's
         words.
         """
-        return sqlite.insert(table) if self._engines.is_sqlite else postgresql.insert(table)
+        return self._engines.insert(table)
 
     async def migrate(self) -> None:
         """Bring the schema to the newest revision; costs one query when it is there already.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event, text
+from sqlalchemy import Table, event, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 
 # SQLite's readers each hold a thread; four keep two cores busy. One more connection is for the writer.
 _CONNECTIONS = 5
@@ -25,12 +30,15 @@ class Engines:
     pool: AsyncEngine
     readers: AsyncEngine
     writers: AsyncEngine
-    is_sqlite: bool
+    insert: Callable[[Table], sqlite.Insert | PostgresInsert]
+    """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` in this database's words."""
+    writer_key: int | None = None
+    """The advisory lock to wait for in a writer's transaction, where that does not begin as a writer's."""
 
     async def become_writer(self, connection: AsyncConnection) -> None:
-        """Wait, inside a writer's transaction, for writers of other processes; SQLite began with that."""
-        if not self.is_sqlite:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_KEY})
+        """Wait, at the begin of a writer's transaction, for the writers of other processes."""
+        if self.writer_key is not None:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": self.writer_key})
 
 
 def open_engines(url: str) -> Engines:
@@ -43,24 +51,25 @@ def _sqlite(url: str) -> Engines:
     pool = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=_CONNECTIONS, max_overflow=0)
     event.listen(pool.sync_engine, "connect", _set_up_sqlite)
     event.listen(pool.sync_engine, "begin", _begin_sqlite)
-    return Engines(pool, pool, pool.execution_options(antiphon_writes=True), is_sqlite=True)
+    return Engines(pool, pool, pool.execution_options(antiphon_writes=True), sqlite.insert)
 
 
 def _postgresql(url: str) -> Engines:
-    dsn = url.replace("postgresql+asyncpg:", "postgresql:", 1)
+    # Who keeps the data in SQLite starts without the dialect and the driver.
+    from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415 - see above
 
     async def connect(**_: object) -> Any:
         # asyncpg reads the whole address itself, so that `?sslmode=require` means what libpq means by it.
-        import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - untyped; SQLite does without it
+        import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - untyped; see above
 
-        return await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+        return await asyncpg.connect(url, timeout=_CONNECT_SECONDS)
 
     pool = create_async_engine(
         "postgresql+asyncpg://", async_creator=connect, pool_size=_CONNECTIONS, max_overflow=0
     )
     event.listen(pool.sync_engine, "checkout", _replace_lost)
     readers = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Engines(pool, readers, pool, is_sqlite=False)
+    return Engines(pool, readers, pool, insert, _WRITER_KEY)
 
 
 def _set_up_sqlite(dbapi_connection: Any, _record: object) -> None:
