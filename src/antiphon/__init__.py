@@ -50,7 +50,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: `antiphon.wire` and the server do not pay for the client."""
+    """Import a public name when it is first used: `antiphon.wire` and the server never pay for the client."""
     if name == "__version__":
         return version("antiphon")
     home = _HOMES.get(name)
