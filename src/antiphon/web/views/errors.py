@@ -54,11 +54,18 @@ def deleted_chat_main() -> h.Element:
         "This chat was deleted",
         h.p(".lead")["It was deleted in another window or on another device, and cannot be brought back."],
         h.a(".button.primary", href=addresses.HOME)["New chat"],
+        number=False,
     )
 
 
 def _trouble(
-    status: int, title: str, words: h.Node, way_on: h.Element, *, signed_in: bool = True
+    status: int,
+    title: str,
+    words: h.Node,
+    way_on: h.Element,
+    *,
+    signed_in: bool = True,
+    number: bool = True,
 ) -> h.Element:
     return h.main(
         "#view", class_=[not signed_in and "auth"], data_kind="error", data_id="", data_status=status
@@ -67,7 +74,7 @@ def _trouble(
         h.div(".scroller")[
             h.div(".welcome.trouble")[
                 icons.mark(),
-                h.p(".code-number")[str(status)],
+                number and h.p(".code-number")[str(status)],
                 h.h1[title],
                 words,
                 h.p[way_on],
