@@ -52,7 +52,7 @@ async def test_a_name_without_end_is_no_model_in_use(server: Server, bob: Person
     assert (await bob.get("/api/usage"))["model_ids"] == ["words"]
 
 
-async def test_a_connection_that_never_begins_is_closed(tmp_path: Path) -> None:
+async def test_w68_a_connection_that_never_begins_is_closed(tmp_path: Path) -> None:
     """W-68: not only a socket that does not sign in, one that does not even ask to be connected."""
     async with serving(tmp_path / "data", anonymous_seconds=0.1) as server:
         async with raw_socket(server, None) as raw, asyncio.timeout(10):

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from antiphon.server.channels import messages as read
 from antiphon.server.channels.answers import answer, whole_lists
-from antiphon.server.channels.directory import Membership
+from antiphon.server.channels.directory import Channel, Membership
 from antiphon.server.channels.envelopes import EVENT, about_message, announce_created
 from antiphon.server.channels.first import member_row
 from antiphon.server.channels.gate import still_writable, writable
 from antiphon.server.errors import Problem
 from antiphon.server.routing import Router
-from antiphon.server.security.principals import User
-from antiphon.server.state import State
+from antiphon.server.security.principals import Principal, User
+from antiphon.server.state import ServerState, State
 from antiphon.server.storage.tables.channels import channel_members, messages, reactions
 from antiphon.wire.channels import Message, MessageEdit, MessageForm, PinForm, ReactionForm
 
@@ -114,13 +117,8 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
 @router.post("/{message_id}/update", response_model=Message)
 async def edit(channel_id: str, message_id: str, form: MessageEdit, state: State, user: User) -> Response:
     """Edit one's own message (an administrator: any in a standard channel); data and meta are merged."""
-    channel = await writable(state, channel_id, user)
-    async with state.database.write() as connection:
-        channel = await still_writable(state, channel, user)
+    async with _one(state, channel_id, message_id, user) as (connection, channel, row):
         now = state.database.clock.nanoseconds()
-        row = await read.find(connection, channel_id, message_id)
-        if row is None:
-            raise Problem.not_found()
         if row.user_id != user.id and (channel.is_closed or not user.is_admin):
             raise Problem(403, "Only whoever wrote a message may edit it.")
         merged = {**(row.data or {}), **(form.data or {})}
@@ -146,26 +144,19 @@ async def edit(channel_id: str, message_id: str, form: MessageEdit, state: State
 @router.post("/{message_id}/pin", response_model=Message)
 async def pin(channel_id: str, message_id: str, form: PinForm, state: State, user: User) -> Response:
     """Pin a message or take the pin off; everyone hears of it with the message whole."""
-    channel = await writable(state, channel_id, user)
-    async with state.database.write() as connection:
-        channel = await still_writable(state, channel, user)
+    async with _one(state, channel_id, message_id, user) as (connection, channel, _row):
         now = state.database.clock.nanoseconds()
-        changed = await connection.execute(
+        await connection.execute(
             update(messages)
-            .where(
-                messages.c.id == message_id,
-                messages.c.channel_id == channel_id,
-                messages.c.deleted_at.is_(None),
-            )
+            .where(messages.c.id == message_id)
             .values(
                 is_pinned=form.is_pinned,
                 pinned_by=user.id if form.is_pinned else None,
                 pinned_at=now if form.is_pinned else None,
             )
         )
-        message = await read.one(connection, channel_id, message_id) if changed.rowcount else None
-        if message is None:
-            raise Problem.not_found()
+        message = await read.one(connection, channel_id, message_id)
+        assert message is not None  # noqa: S101 - found by `_one` in this transaction; tells mypy so
     await state.live.emit(EVENT, about_message(channel, message, "message:update", user), channel.room)
     return answer(read.short(message, whole=whole_lists(state)))
 
@@ -174,13 +165,8 @@ async def pin(channel_id: str, message_id: str, form: PinForm, state: State, use
 async def react(channel_id: str, message_id: str, form: ReactionForm, state: State, user: User) -> bool:
     """React with an emoji's name; a second time changes nothing."""
     _check_reaction(form.name)
-    channel = await writable(state, channel_id, user)
-    async with state.database.write() as connection:
-        channel = await still_writable(state, channel, user)
+    async with _one(state, channel_id, message_id, user) as (connection, channel, row):
         now = state.database.clock.nanoseconds()
-        row = await read.find(connection, channel_id, message_id)
-        if row is None:
-            raise Problem.not_found()
         insert = state.database.insert(reactions).on_conflict_do_nothing()
         values = {"message_id": message_id, "user_id": user.id, "name": form.name, "created_at": now}
         if not (await connection.execute(insert, values)).rowcount:
@@ -195,12 +181,7 @@ async def react(channel_id: str, message_id: str, form: ReactionForm, state: Sta
 async def unreact(channel_id: str, message_id: str, form: ReactionForm, state: State, user: User) -> bool:
     """Take a reaction back."""
     _check_reaction(form.name)
-    channel = await writable(state, channel_id, user)
-    async with state.database.write() as connection:
-        channel = await still_writable(state, channel, user)
-        row = await read.find(connection, channel_id, message_id)
-        if row is None:
-            raise Problem.not_found()
+    async with _one(state, channel_id, message_id, user) as (connection, channel, row):
         gone = await connection.execute(
             delete(reactions).where(
                 reactions.c.message_id == message_id,
@@ -221,14 +202,9 @@ async def unreact(channel_id: str, message_id: str, form: ReactionForm, state: S
 @router.delete("/{message_id}/delete", response_model=bool)
 async def remove(channel_id: str, message_id: str, state: State, user: User) -> bool:
     """Delete one's own message (whoever manages the channel: any), with the thread under it."""
-    channel = await writable(state, channel_id, user)
     parent: dict[str, Any] | None = None
-    async with state.database.write() as connection:
-        channel = await still_writable(state, channel, user)
+    async with _one(state, channel_id, message_id, user) as (connection, channel, row):
         now = state.database.clock.nanoseconds()
-        row = await read.find(connection, channel_id, message_id)
-        if row is None:
-            raise Problem.not_found()
         if row.user_id != user.id and not channel.may_manage(user):
             raise Problem(403, "Only whoever wrote a message, or manages the channel, may delete it.")
         message = (await read.full(connection, [row]))[0]
@@ -247,6 +223,20 @@ async def remove(channel_id: str, message_id: str, state: State, user: User) -> 
     if parent is not None:
         await state.live.emit(EVENT, about_message(channel, parent, "message:reply", user), channel.room)
     return True
+
+
+@asynccontextmanager
+async def _one(
+    state: ServerState, channel_id: str, message_id: str, user: Principal
+) -> AsyncIterator[tuple[AsyncConnection, Channel, Row[Any]]]:
+    """A write about one message, of whoever may post in its channel; 404 if it is not there."""
+    channel = await writable(state, channel_id, user)
+    async with state.database.write() as connection:
+        channel = await still_writable(state, channel, user)
+        row = await read.find(connection, channel_id, message_id)
+        if row is None:
+            raise Problem.not_found()
+        yield connection, channel, row
 
 
 def check_content(content: str, extra: dict[str, Any] | None, meta: dict[str, Any] | None = None) -> None:

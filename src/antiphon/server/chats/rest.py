@@ -25,14 +25,12 @@ from antiphon.server.runs import states
 from antiphon.server.runs.registry import Runs
 from antiphon.server.runs.rest import runs_of
 from antiphon.server.runs.run import envelope
-from antiphon.server.security.principals import Principal, current_user
-from antiphon.server.state import ServerState, state_of
+from antiphon.server.security.principals import Principal, User
+from antiphon.server.state import ServerState, State
 from antiphon.wire.chats import ChatMessageEdit
 
 router = Router(prefix="/api/v1/chats")
 
-State = Annotated[ServerState, Depends(state_of)]
-User = Annotated[Principal, Depends(current_user)]
 AllRuns = Annotated[Runs, Depends(runs_of)]
 Form = Annotated[dict[str, Any], Body()]
 MAX_TAGS = 100

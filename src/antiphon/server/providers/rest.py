@@ -11,22 +11,20 @@ from antiphon.server.providers.config import BadProviderConfig
 from antiphon.server.providers.failures import ProviderFailed
 from antiphon.server.providers.registry import Providers
 from antiphon.server.routing import Router
-from antiphon.server.security.principals import Principal, admin_user, current_user
-from antiphon.server.state import ServerState, state_of
+from antiphon.server.security.principals import Admin, User
+from antiphon.server.state import State
 from antiphon.wire.providers import ConnectionForm, OllamaConfig, OpenAIConfig
 
 router = Router()
 
 
-async def providers_of(state: Annotated[ServerState, Depends(state_of)]) -> Providers:
+async def providers_of(state: State) -> Providers:
     """The providers of the server that answers this request."""
     providers: Providers = state.providers
     return providers
 
 
 Registry = Annotated[Providers, Depends(providers_of)]
-User = Annotated[Principal, Depends(current_user)]
-Admin = Annotated[Principal, Depends(admin_user)]
 
 
 @router.get("/api/models")

@@ -12,14 +12,11 @@ from antiphon.server.routing import Router
 from antiphon.server.runs.plain import whole
 from antiphon.server.runs.registry import Runs
 from antiphon.server.runs.requests import provider_body
-from antiphon.server.security.principals import Principal, current_user
-from antiphon.server.state import ServerState, state_of
+from antiphon.server.security.principals import User
+from antiphon.server.state import State
 from antiphon.wire.completions import CompletionForm
 
 router = Router()
-
-State = Annotated[ServerState, Depends(state_of)]
-User = Annotated[Principal, Depends(current_user)]
 
 
 async def runs_of(state: State) -> Runs:
