@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from antiphon.cli.extras import needing
 from antiphon.cli.failures import StartFailed, report, say
 from antiphon.cli.listening import PORT_VALUES
 
@@ -110,7 +111,8 @@ def together(
     if context.invoked_subcommand is not None:
         _refuse_misplaced_options(context)
         return
-    from antiphon.cli.launch import run_together
+    with needing("server", "web"):
+        from antiphon.cli.launch import run_together
 
     raise typer.Exit(run_together(host, port, data_dir, open_page=open_page))
 
@@ -118,7 +120,8 @@ def together(
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8400, data_dir: DataDir = None) -> None:
     """Run the server alone, for the page, the library or an Open WebUI client elsewhere."""
-    from antiphon.cli.launch import run_server
+    with needing("server"):
+        from antiphon.cli.launch import run_server
 
     raise typer.Exit(run_server(host, port, data_dir))
 
@@ -132,7 +135,8 @@ def page(
     open_page: Open = True,
 ) -> None:
     """Run the page alone, for a server elsewhere."""
-    from antiphon.cli.launch import run_page
+    with needing("web"):
+        from antiphon.cli.launch import run_page
 
     raise typer.Exit(run_page(server, host, port, data_dir, open_page=open_page))
 
@@ -147,9 +151,10 @@ def password(
 ) -> None:
     """Give an account a new password."""
     new = sys.stdin.readline().rstrip("\r\n") if stdin else _ask_password()
-    from antiphon.cli.data_folder import data_folder
-    from antiphon.cli.forgotten_password import set_password
-    from antiphon.server.settings import ServerSettings
+    with needing("server"):
+        from antiphon.cli.data_folder import data_folder
+        from antiphon.cli.forgotten_password import set_password
+        from antiphon.server.settings import ServerSettings
 
     set_password(ServerSettings(data_dir=data_folder(data_dir)), email, new)
     typer.echo(f"{email} has a new password.")

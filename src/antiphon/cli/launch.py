@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,23 +14,9 @@ import typer
 from antiphon.cli import process
 from antiphon.cli.combined import Combined, Part
 from antiphon.cli.data_folder import data_folder
-from antiphon.cli.failures import StartFailed
+from antiphon.cli.extras import needing
 from antiphon.cli.listening import bind, colleague_urls, local_url, port_of
 from antiphon.server.settings import ServerSettings
-
-
-@contextmanager
-def needing(*extras: str) -> Iterator[None]:
-    """Name the extra when a package of it is not installed."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == "antiphon":
-            raise
-        wanted = ",".join(extras)
-        raise StartFailed(
-            f"{error.name} is not installed; this needs: pip install 'antiphon[{wanted}]'"
-        ) from error
 
 
 def run_together(host: str, port: int, data_dir: Path | None, *, open_page: bool) -> int:
@@ -100,7 +84,8 @@ def _page(server_url: str, data_dir: Path) -> Part:
 
 async def _import_page(server_url: str, data_dir: Path) -> Part:
     """Import the page beside the running server, whose `/health` must not wait for it."""
-    await asyncio.to_thread(importlib.import_module, "antiphon.web.app")
+    with needing("web"):
+        await asyncio.to_thread(importlib.import_module, "antiphon.web.app")
     return _page(server_url, data_dir)
 
 
