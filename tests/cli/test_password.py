@@ -81,6 +81,16 @@ def test_an_unknown_address_changes_nothing(running: AntiphonProcess) -> None:
     assert signs_in(running, OLD)
 
 
+def test_a_folder_without_a_server_is_said_and_left_as_it_is(tmp_path: Path) -> None:
+    """A mistyped folder does not get a database."""
+    done = antiphon("user", "password", EMAIL, "--stdin", "--data-dir", tmp_path, stdin=NEW)
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"there is no {tmp_path / 'antiphon.db'}" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("weak", ["", "short", "        "])
 def test_a_weak_password_is_refused_with_the_reason(weak: str, running: AntiphonProcess) -> None:
     """The rule is the sign-up's."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import make_url, update
 
 from antiphon.cli.failures import StartFailed
 from antiphon.server.accounts.people import now_in_ms
@@ -22,6 +23,10 @@ def set_password(settings: ServerSettings, email: str, password: str) -> None:
     """
     if weakness := weakness_of(password):
         raise StartFailed(weakness)
+    address = make_url(settings.database_address)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        # A folder named wrongly must not become a new, empty server's.
+        raise StartFailed(f"there is no account {email!r}, for there is no {address.database}")
     asyncio.run(_store(settings.database_address, email.strip().lower(), hash_now(password)))
 
 
