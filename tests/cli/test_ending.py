@@ -229,6 +229,27 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
         assert process.wait(1) == 130
 
 
+SIGNAL_IN_MID_PRINT = """
+    import io, os, signal
+    class Raw(io.RawIOBase):
+        def writable(self): return True
+        def write(self, data):
+            os.kill(os.getpid(), signal.SIGINT)
+            return os.write(1, data)
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(Raw()))
+    print("hello", flush=True)
+"""
+
+
+def test_ctrl_c_in_the_middle_of_a_line_ends_it_quietly() -> None:
+    """The signal may come while something is being printed; it is told all the same."""
+    with hanging(ready=SIGNAL_IN_MID_PRINT) as process:
+        output, errors = process.communicate(timeout=10)
+
+    assert (process.returncode, errors) == (0, "")
+    assert sorted(output.splitlines()) == ["Stopping…", "hello", "ready"]
+
+
 def test_ctrl_c_during_the_start_ends_it_quietly() -> None:
     """There is nothing to close yet, and no traceback to read."""
     with hanging(start="print('starting', flush=True); await asyncio.Event().wait()") as process:

@@ -9,12 +9,12 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
 
-import typer
 import uvicorn
 
 from antiphon.cli.failures import first_cause, in_one_line, report, say
@@ -163,7 +163,9 @@ class Stop:
         if self._asked:
             self._end(INTERRUPTED)
         self._asked = True
-        typer.echo("Stopping…")
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            # Not by way of sys.stdout, which refuses to be entered again when the signal comes in mid-print.
+            os.write(1, "Stopping…\n".encode(getattr(sys.stdout, "encoding", None) or "utf-8", "replace"))
         if self._loop is None:
             self._end(0)
         watchdog = threading.Timer(STOP_LIMIT, self._give_up)
