@@ -48,6 +48,6 @@ lock: ## pin the packages afresh, with hashes and without addresses; ARGS=--upgr
 	@$(IN)/python scripts/lock.py $(ARGS)
 
 clean: ## remove what make has made; data and browser stay
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist __pycache__ .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -rf src/antiphon/web/static/vendor
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
