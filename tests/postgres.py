@@ -33,20 +33,37 @@ class PostgresServer:
         self._port = port
         self._account = account
         self._numbers = count(1)
+        self._empty: list[str] = []
 
-    def new_database(self) -> str:
-        """Make an empty database; gives its address."""
-        name = f"antiphon_{next(self._numbers)}"
-        self.sql(f"CREATE DATABASE {name}")
-        return f"postgresql://antiphon:{_ESCAPED}@127.0.0.1:{self._port}/{name}"
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """An empty database for as long as the block runs; gives its address."""
+        # To empty one is many times quicker than to make one.
+        if self._empty:
+            name = self._empty.pop()
+        else:
+            name = f"antiphon_{next(self._numbers)}"
+            self.sql(f"CREATE DATABASE {name}")
+        yield f"postgresql://antiphon:{_ESCAPED}@127.0.0.1:{self._port}/{name}"
+        self.end_connections(name)
+        self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+        self._empty.append(name)
 
-    def sql(self, statement: str) -> str:
+    def end_connections(self, name: str) -> int:
+        """End what is connected to a database, as a restart does; gives how many there were."""
+        ended = self.sql(
+            f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        assert set(ended.split()) <= {"t"}
+        return len(ended.split())
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
         """Run a statement as the superuser; gives what it answers, a row per line."""
         return _run(
             self._account,
             self._programs / "psql",
-            *("-h", "127.0.0.1", "-p", str(self._port), "-U", "antiphon", "-d", "postgres"),
-            *("-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement),
+            *("-h", "127.0.0.1", "-p", str(self._port), "-U", "antiphon", "-d", database),
+            *("-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement),
         )
 
 

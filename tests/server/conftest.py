@@ -18,12 +18,14 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database: SQLite, or what `on_both_databases` asks for."""
     if getattr(request, "param", "sqlite") == "sqlite":
-        return f"sqlite:///{tmp_path / 'a.db'}"
+        yield f"sqlite:///{tmp_path / 'a.db'}"
+        return
     postgres: PostgresServer = request.getfixturevalue("postgres")
-    return postgres.new_database()
+    with postgres.database() as url:
+        yield url
 
 
 @pytest.fixture
