@@ -90,7 +90,7 @@ class Visitor:
 
     def texts(self) -> list[str]:
         """What the rows say, in their order."""
-        return [text.strip() for text in self.rows.locator(".text").all_inner_texts()]
+        return [text.strip() for text in self.rows.locator(".text").all_text_contents()]
 
     def mark(self) -> None:
         """Leave something in the window that a reload would take away."""

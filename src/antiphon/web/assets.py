@@ -135,7 +135,7 @@ class Assets:
 
     @property
     def htmx(self) -> str:
-        """The address of htmx, a classic script to be loaded with ``defer``."""
+        """The address of htmx, a classic script: fetched at once, run when the page can be used."""
         return self.url(HTMX)
 
     @property

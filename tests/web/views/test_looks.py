@@ -8,6 +8,7 @@ from pathlib import Path
 import brotli
 import pytest
 
+from antiphon.web.views import icons
 from antiphon.web.views.avatar import COLOURS
 
 STATIC = Path(__file__).parents[3] / "src" / "antiphon" / "web" / "static"
@@ -87,9 +88,17 @@ def test_the_style_sheets_are_light() -> None:
 
 
 def test_the_style_sheets_load_nothing() -> None:
-    """No font, picture or sheet is fetched by a style sheet."""
-    assert "url(" not in CSS
+    """No font, picture or sheet is fetched by a style sheet: its few drawings are in it."""
+    assert all(found.startswith("data:image/svg+xml,") for found in re.findall(r"url\(\"?([^\"]*)", CSS))
     assert "@import" not in CSS
+
+
+@pytest.mark.parametrize(("action", "name"), [("react", "smile"), ("edit", "pencil"), ("delete", "trash")])
+def test_the_drawings_of_the_style_sheet_are_the_pages_own(action: str, name: str) -> None:
+    """A row's actions look as the same actions do elsewhere."""
+    drawing = re.search(rf'\.actions \[data-action="{action}"\].*<path d=\'([^\']+)\'', CSS)
+    assert drawing is not None
+    assert f'<symbol id="i-{name}" viewBox="0 0 20 20"><path d="{drawing.group(1)}"/>' in icons.sprite()
 
 
 def test_every_property_that_is_used_is_defined() -> None:

@@ -1,6 +1,7 @@
 // Links, forms and buttons: htmx fetches views and swaps them, everything else is a small post to the page.
 
 import { act, call, copy, markCurrent, say, tell, title, view } from "./page.js";
+import { drawing } from "./log.js";
 import { discard, holds, retry } from "./outbox.js";
 import { edit, endEdit, leave, submitText, write } from "./composer.js";
 
@@ -15,13 +16,18 @@ let leaving = "";
 /** Show another address of the page. */
 export function go(path) {
   leave();
-  return window.htmx.ajax("GET", path, { ...VIEW, swap: "outerHTML", selectOOB: AROUND, push: "true" }).then(came);
+  return ajax("GET", path, { ...VIEW, swap: "outerHTML", selectOOB: AROUND, push: "true" });
 }
 
 /** Fetch the view on screen again, in place. */
 export function reload() {
   if (leaving && leaving === view().id) return undefined; // deleted here: another view is on its way
-  return window.htmx.ajax("GET", location.pathname, { ...VIEW, selectOOB: AROUND }).then(came);
+  return ajax("GET", location.pathname, { ...VIEW, selectOOB: AROUND });
+}
+
+async function ajax(method, path, options) {
+  await (await drawing()).ajax(method, path, options);
+  came();
 }
 
 function came() {
@@ -69,7 +75,7 @@ function onSubmit(event) {
   event.preventDefault();
   if (path === "/page/theme") return; // the choice was made by the click
   const values = Object.fromEntries(new FormData(form, event.submitter));
-  window.htmx.ajax("POST", path, { source: form, values, ...VIEW, selectOOB: AROUND, push: null }).then(came);
+  ajax("POST", path, { source: form, values, ...VIEW, selectOOB: AROUND, push: null });
 }
 
 // --- rows ----------------------------------------------------------------------------------------------------------------
@@ -131,7 +137,7 @@ const ROW = {
   "delete-channel": (pressed) => remove("channel", pressed.dataset.id, "Delete this channel and everything written in it, for everyone?"),
   "delete-chat": (pressed) => remove("chat", pressed.dataset.id, "Delete this chat?"),
   async "rename-chat"(pressed) {
-    const title = await ask("New title", document.querySelector("#view h1")?.textContent.trim() ?? "");
+    const title = await ask("Rename chat", "New title", document.querySelector("#view h1")?.textContent.trim() ?? "");
     if (title) act("/page/rename", { id: pressed.dataset.id || view().id, title });
   },
 };
@@ -185,7 +191,7 @@ async function asked(question) {
 }
 
 const sure = (words, label) => asked((dialog) => dialog.sure(words, label));
-const ask = (words, value) => asked((dialog) => dialog.ask(words, value));
+const ask = (words, label, value) => asked((dialog) => dialog.ask(words, label, value));
 
 /** Post what a dialog holds; answers what is wrong with it. */
 async function posted(path, body, then) {

@@ -50,4 +50,11 @@ if (document.getElementById("page-state")) {
   outbox.show();
   seen = `${view().kind}/${view().id}`;
   stream.start({ live: outbox.flush, reload: actions.reload });
+  // What is on screen can be used before these: first it is painted. A hidden tab paints nothing.
+  const afterwards = () => {
+    log.drawing();
+    (window.requestIdleCallback ?? setTimeout)(stream.tellZone);
+  };
+  if (document.hidden) afterwards();
+  else requestAnimationFrame(() => setTimeout(afterwards));
 }

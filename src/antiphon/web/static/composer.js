@@ -1,10 +1,11 @@
 // The text box: keys, size, drafts that survive a reload, the typing signal, and editing one's own last message.
 
-import { settle } from "./log.js";
+import { holding, isAtEnd, settle } from "./log.js";
 import { send } from "./outbox.js";
 import { act, call, keyOf, view } from "./page.js";
 
 const TYPING_EVERY = 2_000; // ms
+const FITS_ITSELF = CSS.supports("field-sizing", "content");
 const DRAFT_AFTER = 300; // ms
 
 let typedAt = 0;
@@ -53,6 +54,7 @@ function saveDraft() {
 
 /** As high as its text; the style sheet sets the limit. */
 function fit() {
+  if (FITS_ITSELF) return;
   const field = box();
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
@@ -84,8 +86,12 @@ export async function edit(row) {
   const answer = await act("/page/editor", { id: view().id, message: row.dataset.id });
   const text = row.querySelector(".text");
   if (!answer.ok || !text || row.querySelector(".editor")) return;
-  text.hidden = true;
-  text.insertAdjacentHTML("afterend", answer.data.html);
+  const open = () => {
+    text.hidden = true;
+    text.insertAdjacentHTML("afterend", answer.data.html);
+  };
+  if (isAtEnd()) open();
+  else holding(row, open);
   const field = row.querySelector(".editor textarea");
   field.focus();
   field.setSelectionRange(field.value.length, field.value.length);

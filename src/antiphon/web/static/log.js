@@ -1,13 +1,16 @@
 // The log: how patches change its rows, and where the reader is in it. Whoever is at the end stays at the end;
 // anywhere else nothing moves under the reader's eyes.
 
-import { call, say, tell, view } from "./page.js";
+import { call, htmx, say, tell, view } from "./page.js";
 
 const READ_ALOUD = 1_500; // characters of an answer
 const QUIET = 1_000; // ms after older rows came in
+const LONG = 120; // rows from which on those far from the screen are not laid out
 const NEAR = 50; // px from the end that still count as the end
 
 let atEnd = true;
+let place = null;
+let set = 0; // the last position that was ours, not the reader's
 let watched = null;
 let loading = false;
 let waits = () => false;
@@ -19,18 +22,11 @@ const delayed = new Map(); // rows that changed while their author was editing t
 
 export const log = () => document.getElementById("log");
 
-/** The element that scrolls: the log, or what it lies in on a narrow screen. */
-function scroller() {
-  for (let element = log(); element && element !== document.body; element = element.parentElement) {
-    const { overflowY } = getComputedStyle(element);
-    if (overflowY === "auto" || overflowY === "scroll") return element;
-  }
-  return document.scrollingElement;
-}
+/** The element that scrolls. It is laid out from its end (`column-reverse`): it begins there without a script, what
+    comes above moves nothing, and `scrollTop` is 0 at the end and negative further up. */
+const scroller = () => log()?.closest(".scroller") ?? null;
 
-function distance(box) {
-  return box.scrollHeight - box.scrollTop - box.clientHeight;
-}
+const distance = (box) => Math.abs(box.scrollTop);
 
 /** Whether the newest row is on screen. */
 export function isAtEnd() {
@@ -40,7 +36,7 @@ export function isAtEnd() {
 export function toEnd() {
   const box = scroller();
   if (!box) return;
-  box.scrollTop = box.scrollHeight;
+  box.scrollTop = 0;
   atEnd = true;
   showJump();
 }
@@ -49,21 +45,46 @@ export function toEnd() {
 export async function keepingPlace(change) {
   const box = scroller();
   const list = log();
-  const anchor = !list || atEnd ? null : firstVisible(list, box);
-  const before = anchor?.getBoundingClientRect().top ?? 0;
+  if (!list || atEnd) place = null;
+  else if (!place?.text.isConnected || place.height !== box.clientHeight) place = placeOf(firstVisible(list, box), box);
   const held = list?.dataset.of;
   await change();
   if (!log()) return;
+  log().toggleAttribute("data-long", log().childElementCount > LONG);
   if (held !== log().dataset.of) return; // another conversation came on screen meanwhile
   if (atEnd) toEnd();
-  else if (anchor?.isConnected) box.scrollTop += anchor.getBoundingClientRect().top - before;
+  else if (place?.text.isConnected) {
+    const moved = place.text.getBoundingClientRect().top - place.top;
+    if (moved) box.scrollTop += moved;
+    set = box.scrollTop;
+  }
   showJump();
+}
+
+/** Where the reader is. It is kept until they scroll: a browser rounds, and the roundings of many patches add up. */
+function placeOf(row, box) {
+  const text = row?.querySelector(".text") ?? row; // the day above it may move to another row
+  return text && { text, top: text.getBoundingClientRect().top, height: box.clientHeight };
+}
+
+/** Change something, and let an element stand where it stood: what it opens goes down, not up. */
+export function holding(element, change) {
+  const before = element.getBoundingClientRect().top;
+  change();
+  const box = scroller();
+  if (box) box.scrollTop += element.getBoundingClientRect().top - before;
 }
 
 function firstVisible(list, box) {
   const top = box.getBoundingClientRect().top;
-  for (const row of list.querySelectorAll("article")) if (row.getBoundingClientRect().bottom > top) return row;
-  return null;
+  const rows = rowsOf(list);
+  let [first, beyond] = [0, rows.length];
+  while (first < beyond) {
+    const middle = (first + beyond) >> 1;
+    if (rows[middle].getBoundingClientRect().bottom > top) beyond = middle;
+    else first = middle + 1;
+  }
+  return rows[first] ?? null;
 }
 
 // --- jump to the latest -------------------------------------------------------------------------------------------
@@ -100,21 +121,17 @@ async function quietly(change) {
 
 // --- life -------------------------------------------------------------------------------------------------------------
 
-const resized = new ResizeObserver(() => {
-  if (atEnd) toEnd();
-});
-
 /** Look after the log that is on screen now; a new conversation starts at its end. */
 export function watch() {
   const list = log();
   if (list === watched && list?.dataset.of === view().id) return;
-  resized.disconnect();
+  const first = watched === null;
   watched = list;
   if (!list) return;
   list.dataset.of = view().id;
-  scroller().style.overflowAnchor = "none"; // `keepingPlace` does it, and twice is once too often
-  resized.observe(list);
-  toEnd();
+  if (!first) return toEnd();
+  atEnd = true; // a new page begins there by itself; to measure that would lay it out before it is painted
+  showJump();
 }
 
 // --- patches -----------------------------------------------------------------------------------------------------------
@@ -123,7 +140,8 @@ export function watch() {
     `rows` (all of them), `row` (some), `gone`, and `blocks` (of an answer that grows). */
 export function apply(html) {
   queue = queue
-    .then(() => keepingPlace(() => window.htmx.swap({ text: html, sourceElement: document.body, target: document.body })))
+    .then(drawing)
+    .then((draw) => keepingPlace(() => draw.swap({ text: html, sourceElement: document.body, target: document.body })))
     .catch((error) => console.error("A patch could not be applied.", error));
   return queue;
 }
@@ -259,33 +277,46 @@ function blocks(fragment) {
 
 // --- life ----------------------------------------------------------------------------------------------------
 
+/** htmx with our swap styles. */
+export async function drawing() {
+  const draw = await htmx();
+  if (!morph) {
+    draw.registerExtension("antiphon", {
+      init(api) {
+        morph = api.morph;
+      },
+      handle_swap(style, target, fragment, spec) {
+        if (style === "rows") return all(target, fragment);
+        if (style === "row") return some(target, fragment, spec.earlier === true);
+        if (style === "gone") return gone(fragment);
+        if (style === "blocks") return blocks(fragment);
+        return false;
+      },
+    });
+  }
+  return draw;
+}
+
 /** Start; `held(key)` tells whether the outbox still keeps the message of a local row, `stream()` names the stream,
     `seen()` is called when the reader came to the end. */
 export function start({ held, stream, seen }) {
   waits = held;
   name = stream;
   reached = seen;
-  window.htmx.registerExtension("antiphon", {
-    init(api) {
-      morph = api.morph;
-    },
-    handle_swap(style, target, fragment, spec) {
-      if (style === "rows") return all(target, fragment);
-      if (style === "row") return some(target, fragment, spec.earlier === true);
-      if (style === "gone") return gone(fragment);
-      if (style === "blocks") return blocks(fragment);
-      return false;
-    },
-  });
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("#earlier")) loadEarlier();
     else if (event.target.closest?.("#latest")) toEnd();
+    const summary = event.target.closest?.("#log summary");
+    if (!summary) return;
+    event.preventDefault();
+    holding(summary, () => summary.parentElement.toggleAttribute("open"));
   });
   document.addEventListener(
     "scroll",
     (event) => {
       const box = scroller();
       if (!box || (event.target !== box && event.target !== document)) return;
+      if (Math.abs(box.scrollTop - set) > 1) place = null;
       const was = atEnd;
       atEnd = distance(box) <= NEAR;
       showJump();
@@ -293,6 +324,5 @@ export function start({ held, stream, seen }) {
     },
     { capture: true, passive: true },
   );
-  document.addEventListener("load", () => atEnd && log() && toEnd(), { capture: true }); // a picture arrived
   watch();
 }

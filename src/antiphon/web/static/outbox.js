@@ -1,7 +1,7 @@
 // What a person sent and the server has not confirmed: kept in local storage, shown at once, posted in order,
 // tried again when the stream is back, and removed only when the page server says that it is confirmed.
 
-import { log, toEnd } from "./log.js";
+import { keepingPlace, log, toEnd } from "./log.js";
 import { button, call, keyOf, newId, say, state, view } from "./page.js";
 
 const RETRY = [2_000, 4_000, 8_000, 15_000]; // ms after an answer that was no confirmation
@@ -17,7 +17,7 @@ let hooks = { live: () => false, chat: () => {}, back: () => {} };
 export function start(given) {
   hooks = given;
   window.addEventListener("storage", (event) => {
-    if (event.key?.startsWith(keyOf("outbox", ""))) show();
+    if (event.key?.startsWith(keyOf("outbox", ""))) keepingPlace(show);
   });
 }
 

@@ -106,6 +106,26 @@ export function button(label, run) {
   return made;
 }
 
+// --- htmx ---------------------------------------------------------------------------------------------------------------
+
+let fetching = null;
+
+/** htmx, which puts views and patches into the page. It is asked for once the page can be used, and again until it came. */
+export function htmx() {
+  fetching ??= new Promise((came) => fetchScript(new URL("./vendor/htmx.min.js", import.meta.url).href, came));
+  return fetching;
+}
+
+function fetchScript(address, came, wait = 1_000) {
+  const script = Object.assign(document.createElement("script"), { src: address });
+  script.addEventListener("load", () => came(window.htmx));
+  script.addEventListener("error", () => {
+    script.remove();
+    setTimeout(fetchScript, wait, address, came, Math.min(2 * wait, 8_000));
+  });
+  document.head.append(script);
+}
+
 // --- the tab's title ----------------------------------------------------------------------------------------------------
 
 /** The title of what is shown, with the number of messages that wait to be read. */

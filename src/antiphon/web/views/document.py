@@ -19,7 +19,7 @@ class Assets(Protocol):
 
     @property
     def htmx(self) -> str:
-        """Address of htmx, a classic script."""
+        """Address of htmx, a classic script that our own asks for once the page can be used."""
         ...
 
     @property
@@ -72,7 +72,7 @@ def document(
             signed_in
             and [
                 [h.link(rel="modulepreload", href=address) for address in assets.modules],
-                h.script(src=assets.htmx, defer=True),
+                h.link(rel="preload", as_="script", href=assets.htmx),
                 h.script(type="module", src=assets.entry),
             ],
         ],

@@ -47,9 +47,9 @@ function dialog(words, label, { fields = [], submit = null, danger = false } = {
 export const sure = (words, label) => dialog(words, label, { danger: true });
 
 /** Ask for one line; empty if it was not given. */
-export async function ask(words, value) {
-  const field = make("input", { value, maxLength: 200, ariaLabel: words });
-  return (await dialog(words, "Save", { fields: [field] })) ? field.value.trim() : "";
+export async function ask(words, label, value) {
+  const field = make("input", { id: "asked", value, maxLength: 200 });
+  return (await dialog(words, "Save", { fields: [labelled(label, field)] })) ? field.value.trim() : "";
 }
 
 /** Ask for a channel's name and what it is for; `submit({name, description})` answers what is wrong with them. */
