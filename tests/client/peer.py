@@ -84,6 +84,7 @@ class Peer:
     tokens_seen: list[str] = field(default_factory=list)
     join_answer: Callable[[dict[str, Any] | None], Any] | None = None
     refuse_sockets: bool = False
+    unanswered_joins: bool = False
     hooks: dict[str, Handler] = field(default_factory=dict)
     url: str = ""
 
@@ -208,6 +209,10 @@ class Peer:
 
     async def _join(self, sid: str, data: Any) -> Any:
         self.said.append(("user-join", data))
+        if self.unanswered_joins:
+            # Held until the connection is over; an answer then goes nowhere.
+            await until(lambda: not self.unanswered_joins or not self.io.manager.is_connected(sid, "/"))
+            return None
         user = self.users.get((data.get("auth") or {}).get("token"))
         if self.join_answer is not None:
             return self.join_answer(user)

@@ -195,3 +195,60 @@ async def test_earlier_pages_come_without_holes_while_messages_come_and_go() -> 
         assert [text for text in texts(client) if text in set(stored)] == stored
         await channel.refresh()
         assert texts(client) == stored[-len(texts(client)) :]
+
+
+async def test_what_is_followed_without_a_window_is_caught_up_too() -> None:
+    """A bot has no window: what it subscribed to stays true, edits and all."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        first = peer.add_message("first")
+        await client.live()
+        channel = client.channel("c")
+        await channel.open()
+        channel.timeline.subscribe(lambda _: None)
+        first |= {"content": "edited", "updated_at": first["updated_at"] + 1}
+        peer.add_message("missed")
+        await lose_and_find(peer, client)
+        assert texts(client) == ["edited", "missed"]
+
+
+async def test_a_foreign_page_in_the_place_of_a_list_is_asked_again() -> None:
+    """A proxy's page while the server restarts is not an empty list of channels."""
+    async with serving() as peer:
+        pages = [None] * 3
+
+        async def foreign(request: web.Request) -> web.StreamResponse:
+            if not pages:
+                return await peer.answer(request)
+            pages.pop()
+            return web.Response(text="<html>one moment</html>", content_type="text/html")
+
+        peer.hooks["GET /api/v1/channels/"] = foreign
+        async with Client(peer.url, token="token-me", delays=QUICK) as client:
+            await client.live()
+            assert [entry.id for entry in client.channels.value] == ["c"]
+
+
+async def test_opening_a_channel_while_the_link_is_lost_and_found_gives_its_detail() -> None:
+    """Catching up drops what nobody shows, and what is just being opened is fetched again, not forgotten."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        started, go = asyncio.Event(), asyncio.Event()
+
+        async def slow(request: web.Request) -> web.StreamResponse:
+            peer.hooks.pop("GET /api/v1/channels/c")
+            started.set()
+            await go.wait()
+            return await peer.answer(request)
+
+        peer.hooks["GET /api/v1/channels/c"] = slow
+        opening = asyncio.ensure_future(client.channel("c").open())
+        await started.wait()
+        states: list[LinkState] = []
+        release = client.link.subscribe(lambda link: states.append(link.state))
+        client._supervisor.ask_catch_up()
+        await until(lambda: states[-2:] == [LinkState.CATCHING_UP, LinkState.LIVE])
+        release()
+        go.set()
+        await opening
+        assert client.channel("c").detail.value is not None
+        assert client.channel("c").timeline.loaded

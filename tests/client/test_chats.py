@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from aiohttp import web
 from tests.client.hands import QUICK
 from tests.client.peer import Peer, no, ok, serving, until
 
-from antiphon import Client, Rejected
+from antiphon import Client, Rejected, SignedOut
 from antiphon.client import LinkState
 from antiphon.client.turns import ChatReset, RunningChanged, TurnAdded, TurnChanged
 
@@ -332,3 +333,279 @@ async def test_a_document_that_has_less_does_not_take_away_what_was_streamed() -
         await chat.refresh()
         await peer.emit("events", event("k", "a", "response:completion", piece("two")))
         await until(lambda: chat.turns()[-1].content == "one two")
+
+
+async def lose_and_find(peer: Peer, client: Client) -> None:
+    """Cut the link and wait until it is live again."""
+    peer.cut()
+    await until(lambda: client.link.value.state is not LinkState.LIVE)
+    await client.live()
+
+
+async def test_an_answer_that_ends_in_an_outage_ends_here_too_without_a_window() -> None:
+    """Nothing runs for ever: a bot that asked has no window, and hears of the end all the same."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        completing(peer, [{"kind": "response:completion", "data": piece("one ")}], client)
+        chat = await client.new_chat("count", "m", message_id="q", turn_id="a")
+        await until(lambda: chat.turns()[-1].content == "one ")
+        await until(lambda: peer.count("GET /api/v1/chats/new") == 1)  # It is not stored yet.
+        peer.chats["new"] = row("new", "one two three")
+        await lose_and_find(peer, client)
+        await until(lambda: not chat.running)
+        assert chat.turns()[-1].content == "one two three"
+
+
+async def test_a_run_that_was_cut_with_the_server_leaves_what_the_server_stored() -> None:
+    """The document has the last word as soon as there is no run: a reload would show the same."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "one ", done=False)
+        peer.tasks["k"] = ["t"]
+        await client.live()
+        chat = client.chat("k")
+        client.open_window().show_chat("k")
+        await chat.open()
+        await peer.emit("events", event("k", "a", "response:completion", piece("two")))
+        await until(lambda: chat.turns()[-1].content == "one two")
+        peer.tasks["k"] = []
+        await lose_and_find(peer, client)
+        assert not chat.running
+        assert chat.turns()[-1].content == "one "
+
+
+async def test_a_run_that_ends_while_its_document_is_read_has_its_whole_text() -> None:
+    """The document was read before the end and the runs after it: the document is read again."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "one ", done=False)
+        await client.live()
+
+        async def tasks(request: web.Request) -> web.StreamResponse:
+            peer.chats["k"] = row("k", "one two three")
+            return await peer.answer(request)
+
+        peer.hooks["GET /api/tasks/chat/k"] = tasks
+        await client.chat("k").open()
+        assert client.chat("k").turns()[-1].content == "one two three"
+        assert client.chat("k").turns()[-1].done
+
+
+async def test_a_piece_that_the_document_has_already_is_not_written_twice() -> None:
+    """0.12.4 sends no offsets: what came while the document was under way is laid over its end."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "", done=False)
+        peer.tasks["k"] = ["t"]
+        await client.live()
+        before = client.counts.typed
+
+        async def slow(request: web.Request) -> web.StreamResponse:
+            for text in ("one ", "two ", "three "):
+                await peer.emit("events", event("k", "a", "response:completion", piece(text)))
+            await until(lambda: client.counts.typed >= before + 3)
+            peer.chats["k"] = row("k", "zero one two ", done=False)
+            return await peer.answer(request)
+
+        peer.hooks["GET /api/v1/chats/k"] = slow
+        await client.chat("k").open()
+        assert client.chat("k").turns()[-1].content == "zero one two three "
+
+
+async def test_a_repeated_question_asks_nothing_and_loses_nothing() -> None:
+    """A page that was not answered sends the same ids again; what the answer has so far stays."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        completing(peer, [{"kind": "response:completion", "data": piece("so far")}], client)
+        chat = await client.new_chat("why?", "m", message_id="q", turn_id="a")
+        await until(lambda: chat.turns()[-1].content == "so far")
+        await chat.ask("why?", "m", message_id="q", turn_id="a")
+        assert chat.turns()[-1].content == "so far"
+        assert peer.count("POST /api/chat/completions") == 1
+        assert len(chat.turns()) == 2
+
+
+async def test_a_question_that_failed_stays_on_screen_and_can_be_asked_again() -> None:
+    """Nothing typed is lost in silence: the document does not have it, and does not take it away."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "because")
+        await client.live()
+        chat = client.chat("k")
+        client.open_window().show_chat("k")
+        await chat.open()
+
+        async def refuse(_: web.Request) -> web.StreamResponse:
+            return no(400, "No such model")
+
+        peer.hooks["POST /api/chat/completions"] = refuse
+        with pytest.raises(Rejected):
+            await chat.ask("and now?", "m", message_id="q2", turn_id="a2")
+        await lose_and_find(peer, client)
+        assert [turn.content for turn in chat.turns()] == ["why?", "because", "and now?", ""]
+        assert chat.turns()[-1].error == {"content": "No such model"}
+        completing(peer, [])
+        await chat.ask("and now?", "m", message_id="q2", turn_id="a2")
+        assert chat.running
+        assert chat.turns()[-1].error is None
+        assert chat.turns()[-1].parent_id == "q2"
+
+
+async def test_a_chat_that_is_deleted_elsewhere_runs_no_longer() -> None:
+    """Its end would never be told."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "", done=False)
+        peer.tasks["k"] = ["t"]
+        await client.live()
+        chat = client.chat("k")
+        client.open_window().show_chat("k")
+        await chat.open()
+        assert chat.running
+        peer.chats.pop("k")
+        await lose_and_find(peer, client)
+        assert not chat.running
+
+
+async def test_a_refetch_that_fails_is_made_again() -> None:
+    """The server stumbles just when the end is asked for: the answer does not run for ever."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "", done=False)
+        peer.tasks["k"] = ["t"]
+        await client.live()
+        chat = client.chat("k")
+        await chat.open()
+        failures = [None, None]
+
+        async def stumbling(request: web.Request) -> web.StreamResponse:
+            if failures:
+                failures.pop()
+                return no(500, "oops")
+            return await peer.answer(request)
+
+        peer.chats["k"] = row("k", "because")
+        peer.hooks["GET /api/v1/chats/k"] = stumbling
+        await peer.emit("events", event("k", "a", "chat:active", {"active": False}))
+        await until(lambda: not chat.running)
+        assert chat.turns()[-1].content == "because"
+
+
+async def test_opening_a_chat_while_the_link_is_lost_and_found_gives_its_turns() -> None:
+    """Catching up drops what nobody shows; what is just being opened is fetched again."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "old")
+        await client.live()
+        started, go = asyncio.Event(), asyncio.Event()
+
+        async def slow(request: web.Request) -> web.StreamResponse:
+            peer.hooks.pop("GET /api/v1/chats/k")
+            answer = await peer.answer(request)
+            started.set()
+            await go.wait()
+            return answer
+
+        peer.hooks["GET /api/v1/chats/k"] = slow
+        opening = asyncio.ensure_future(client.chat("k").open())
+        await started.wait()
+        peer.chats["k"] = row("k", "new")
+        states: list[LinkState] = []
+        release = client.link.subscribe(lambda link: states.append(link.state))
+        client._supervisor.ask_catch_up()
+        await until(lambda: states[-2:] == [LinkState.CATCHING_UP, LinkState.LIVE])
+        release()
+        go.set()
+        await opening
+        assert client.chat("k").turns()[-1].content == "new"
+
+
+async def test_new_tags_are_fetched() -> None:
+    """The event names the chat, not the tags: they are asked for."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        assert client.tags.value == ()
+
+        async def tags(_: web.Request) -> web.StreamResponse:
+            return ok([{"id": "physics", "name": "Physics", "user_id": "me"}])
+
+        peer.hooks["GET /api/v1/chats/all/tags"] = tags
+        await peer.emit("events", event("k", "a", "chat:tags", ["Physics"]))
+        await until(lambda: [tag.name for tag in client.tags.value] == ["Physics"])
+
+
+async def test_an_answer_is_read_as_it_grows_and_its_end_ends_the_reading() -> None:
+    """`stream` gives the whole answer each time; a reader that is slow skips steps and misses nothing."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        completing(peer, [{"kind": "response:completion", "data": piece("one ")}], client)
+        chat = await client.new_chat("count", "m", message_id="q", turn_id="a")
+        seen: list[str] = []
+        async for turn in chat.stream():
+            seen.append(turn.content)
+            if turn.content == "one ":
+                await peer.emit("events", event("new", "a", "response:completion", piece("two ")))
+                await peer.emit("events", event("new", "a", "response:completion", piece("three")))
+            elif not turn.done:
+                done = {"done": True, "content": "one two three"}
+                await peer.emit("events", event("new", "a", "chat:completion", done))
+        assert seen[-1] == "one two three"
+        assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(seen))
+        last = await chat.finished()
+        assert last is not None
+        assert last.done
+        assert chat.subscribers == 0
+
+
+async def test_whoever_waits_for_an_answer_is_told_of_the_sign_out() -> None:
+    """An answer that can no longer come is an error, not a wait without end."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        completing(peer, [])
+        chat = await client.new_chat("count", "m")
+        waiting = asyncio.ensure_future(chat.finished())
+        await until(lambda: chat.subscribers == 1)
+        await client.sign_out()
+        with pytest.raises(SignedOut):
+            await waiting
+
+
+def entries(*numbers: int) -> list[dict[str, Any]]:
+    """Build entries of the list, newest first for growing numbers."""
+    return [
+        {"id": f"k{n:03}", "title": f"Chat {n}", "updated_at": 1000 - n, "created_at": 1} for n in numbers
+    ]
+
+
+async def test_further_pages_of_chats_are_fetched_when_wanted_and_kept_true() -> None:
+    """Sixty a page; what was fetched is fetched again after a loss, and what goes meanwhile is gone."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        held = list(range(150))
+
+        async def pages(request: web.Request) -> web.StreamResponse:
+            number = int(request.query["page"])
+            return ok(entries(*held[(number - 1) * 60 : number * 60]))
+
+        peer.hooks["GET /api/v1/chats/"] = pages
+        await client.live()
+        assert (len(client.chats.value), client.has_more_chats) == (60, True)
+        # Three chats went meanwhile, so that the next page begins three further on.
+        del held[10:13]
+        assert await client.load_more_chats()
+        assert {f"k{n:03}" for n in held[:120]} <= {entry.id for entry in client.chats.value}
+        assert not await client.load_more_chats()
+        await lose_and_find(peer, client)
+        assert [entry.id for entry in client.chats.value] == [f"k{n:03}" for n in held]
+        assert not client.has_more_chats
+
+
+async def test_a_title_that_comes_while_the_list_is_under_way_stays() -> None:
+    """W-16 for the list of chats: a list that is older than an event does not undo it."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "because")
+        await client.live()
+        before = client.counts.typed
+
+        async def slow(request: web.Request) -> web.StreamResponse:
+            answer = await peer.answer(request)
+            peer.hooks.pop("GET /api/v1/chats/")
+            await peer.emit("events", event("k", "a", "chat:title", "A better title"))
+            await until(lambda: client.counts.typed > before)
+            return answer
+
+        peer.hooks["GET /api/v1/chats/"] = slow
+        await client._catch_up.fetch_chats()
+        assert [entry.title for entry in client.chats.value] == ["A better title"]

@@ -13,6 +13,7 @@ from tests.client.peer import event_template, serving, until
 from antiphon import Client
 from antiphon.client import LinkState
 from antiphon.client.arrivals import Arrivals
+from antiphon.client.calls import MOST_AT_ONCE
 from antiphon.client.channel_list import ChannelList
 from antiphon.client.errors import Lagged
 from antiphon.client.inbox import Inbox
@@ -312,3 +313,102 @@ def test_a_malformed_event_says_why() -> None:
     assert isinstance(event, Malformed)
     assert event.reason
     assert not isinstance(event, ChannelTyping)
+
+
+async def test_a_burst_of_calls_is_bounded() -> None:
+    """Calls that come at the same moment count too: the ones beyond the bound are answered at once."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        begun, go = 0, asyncio.Event()
+        answers: list[object] = []
+
+        async def confirm(_: Confirmation) -> object:
+            nonlocal begun
+            begun += 1
+            await go.wait()
+            return True
+
+        async def answered(value: object) -> None:
+            answers.append(value)
+
+        client.answer(Confirmation, confirm)
+        event = parse_event("events", call("confirmation", {"title": "t", "message": "m"}))
+        for _ in range(MOST_AT_ONCE + 8):
+            client._inbox.put(event, answered)
+        await until(lambda: len(answers) == 8)
+        assert begun == MOST_AT_ONCE
+        go.set()
+        await until(lambda: len(answers) == MOST_AT_ONCE + 8)
+        assert answers.count(True) == MOST_AT_ONCE
+
+
+async def test_an_answer_that_cannot_travel_is_an_error_and_ends_nothing() -> None:
+    """A handler's mistake reaches the server as words, not as silence, and the client lives on."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+
+        async def confirm(_: Confirmation) -> object:
+            return {"when": object()}
+
+        client.answer(Confirmation, confirm)
+        answer = await peer.call(call("confirmation", {"title": "t", "message": "m"}))
+        assert set(answer) == {"error"}
+        assert client.link.value.state is LinkState.LIVE
+
+
+async def test_a_callback_that_gives_something_to_await_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    """A lambda around an asynchronous function would do nothing, in silence."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        ran: list[object] = []
+
+        async def react(prefix: str, event: object) -> None:
+            ran.append((prefix, event))
+
+        client.on(MessageCreated, lambda event: react("!", event))
+        with caplog.at_level(logging.ERROR):
+            await peer.tell("message", peer.add_message("hello"), temp_id=None)
+            await until(lambda: "async def" in caplog.text)
+        assert not ran
+
+
+async def test_a_mark_of_before_an_outage_does_not_read_what_came_in_it() -> None:
+    """W-27: a mark has no time of its own, so one that was kept is said only where nothing new has come."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.add_channel({**peer.channels["c"], "id": "d", "name": "quiet"})
+        for id_ in ("c", "d"):
+            peer.channels[id_] |= {"last_message_at": 5, "unread_count": 2}
+        await client.live()
+        await peer.stop()
+        await until(lambda: client.link.value.state is LinkState.WAITING)
+        client.channel("c").mark_read()
+        client.channel("d").mark_read()
+        peer.channels["c"] |= {"last_message_at": 9, "unread_count": 3}
+        await peer.start()
+        await client.live()
+        await until(lambda: [data for name, data in peer.said if name == "events:channel"])
+        marks = [data["channel_id"] for name, data in peer.said if name == "events:channel"]
+        assert marks == ["d"]
+
+
+async def test_an_event_changes_only_the_channel_it_belongs_to() -> None:
+    """Two channels, the same person, the same moment: each has its own messages, edits, typing and count."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.add_channel({**peer.channels["c"], "id": "d", "name": "other"})
+        await client.live()
+        for id_ in ("c", "d"):
+            await client.channel(id_).open()
+        here, there = peer.add_message("here", channel="c"), peer.add_message("there", channel="d")
+        await peer.tell("message", here, temp_id=None)
+        await peer.tell("message", there, temp_id=None)
+        rows = {id_: client.channel(id_).timeline.rows for id_ in ("c", "d")}
+        await until(lambda: rows["c"]() and rows["d"]())
+        told: list[object] = []
+        client.channel("d").timeline.subscribe(told.append)
+        await peer.tell("message:update", {**here, "content": "edited", "updated_at": here["updated_at"] + 1})
+        await peer.tell("message:delete", {**here, "channel_id": "c"})
+        await until(lambda: not rows["c"]())
+        assert [row.message.content for row in rows["d"]()] == ["there"]
+        assert told == []
+        counts = {entry.id: entry.unread_count for entry in client.channels.value}
+        assert counts == {"c": 1, "d": 1}

@@ -15,7 +15,7 @@ from tests.client.peer import no, ok, serving, until
 
 from antiphon import Client, Rejected
 from antiphon.client import LinkState
-from antiphon.client.errors import AntiphonError, Unreachable
+from antiphon.client.errors import AntiphonError, SendFailed, SignedOut, Unreachable
 
 
 def states(client: Client) -> list[LinkState]:
@@ -355,3 +355,133 @@ async def test_our_own_server_is_reached_by_polling_where_websocket_is_blocked()
 
 async def _answer(response: web.Response) -> web.StreamResponse:
     return response
+
+
+async def test_a_version_that_never_comes_holds_up_nobody() -> None:
+    """W-02: the version only helps to connect; a server that does not answer it is joined without."""
+    async with serving() as peer:
+        go = asyncio.Event()
+
+        async def hang(request: web.Request) -> web.StreamResponse:
+            await go.wait()
+            return await peer.answer(request)
+
+        peer.hooks["GET /api/version"] = hang
+        delays = replace(QUICK, connect=2, version=0.05)
+        async with Client(peer.url, token="token-me", delays=delays) as client:
+            await asyncio.wait_for(client.live(), 1.5)
+            assert client.version.value is None
+            go.set()
+            await until(lambda: client.version.value is not None)
+
+
+async def test_a_join_that_stays_unanswered_with_a_dead_token_means_signed_out() -> None:
+    """0.12.4 never answers the join of an account that is gone: that is no reason to try for ever."""
+    async with serving() as peer:
+        peer.users.pop("token-me")
+        peer.unanswered_joins = True
+        delays = replace(QUICK, ack=0.1)
+        async with Client(peer.url, token="token-me", delays=delays) as client:
+            await until(is_(client, LinkState.SIGNED_OUT))
+            assert client.link.value.reason == "Not authenticated"
+
+
+async def test_a_join_that_stays_unanswered_with_a_good_token_is_tried_again() -> None:
+    """A slow server is not a lost session."""
+    async with serving() as peer:
+        peer.unanswered_joins = True
+        delays = replace(QUICK, ack=0.1)
+        async with Client(peer.url, token="token-me", delays=delays) as client:
+            await until(lambda: client.link.value.attempt >= 2)
+            peer.unanswered_joins = False
+            await client.live()
+
+
+async def test_a_blocked_websocket_is_told_as_what_it_is() -> None:
+    """The server answers, so its address is right: the person is told where to look."""
+    async with serving() as peer:
+        peer.io.eio.transports = ["polling"]
+        async with Client(peer.url, token="token-me", delays=QUICK) as client:
+            await until(is_(client, LinkState.WAITING))
+            assert "WebSocket" in (client.link.value.reason or "")
+
+
+async def test_whoever_waits_for_events_is_told_of_the_sign_out() -> None:
+    """A bot whose token ran out ends with the reason, and does not sit there for ever."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        stream = client.events()
+        waiting = asyncio.ensure_future(anext(stream))
+        heard: list[object] = []
+
+        async def listen(event: object) -> None:
+            heard.append(event)
+
+        client.on(object, listen)
+        await client.sign_out()
+        with pytest.raises(SignedOut, match="signed out"):
+            await waiting
+        with pytest.raises(SignedOut):
+            await anext(client.events())
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+        assert heard == []
+
+
+async def test_what_waits_to_be_sent_fails_with_the_sign_out() -> None:
+    """Nothing typed is lost in silence: without a person nobody will ever send it."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        go = asyncio.Event()
+
+        async def hang(request: web.Request) -> web.StreamResponse:
+            await go.wait()
+            return no(503, "too late")
+
+        peer.hooks["POST /api/v1/channels/c/messages/post"] = hang
+        channel = client.channel("c")
+        sent, waiting = channel.send("under way"), channel.send("behind it")
+        await client.sign_out()
+        later = channel.send("after it")
+        for sending in (sent, waiting, later):
+            with pytest.raises(SendFailed):
+                await sending
+        assert [row.state for row in channel.timeline.rows()] == ["failed"] * 3
+        go.set()
+
+
+async def test_nothing_new_begins_while_a_client_closes() -> None:
+    """What would have no end is refused: closing waits for nobody who comes later."""
+    async with serving() as peer:
+        client = await Client(peer.url, token="token-me", delays=QUICK).start()
+        await client.live()
+        closing = asyncio.ensure_future(client.close())
+        refused = 0
+        while not closing.done():
+            try:
+                client.channel("nowhere" if refused else "c").send("late")
+            except AntiphonError:
+                refused += 1
+            await until(lambda: True)
+            turn = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(turn.set_result, None)
+            await turn
+        await asyncio.wait_for(closing, 2)
+        assert refused
+
+
+@pytest.mark.parametrize("interval", [0, -1])
+async def test_an_interval_of_nothing_is_no_flood_of_heartbeats(interval: int) -> None:
+    """A senseless setting of the server's administrator must not make its clients attack it."""
+    async with serving() as peer:
+
+        async def config(_: web.Request) -> web.StreamResponse:
+            features = {"enable_websocket": True, "websocket_heartbeat_interval": interval}
+            return ok({"status": True, "name": "Peer", "version": peer.release, "features": features})
+
+        peer.hooks["GET /api/config"] = config
+        async with Client(peer.url, token="token-me", delays=QUICK) as client:
+            await client.live()
+            await client.rest.accounts.session_user()
+            await client.rest.accounts.session_user()
+            assert [name for name, _ in peer.said].count("heartbeat") == 0

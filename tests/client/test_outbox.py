@@ -11,6 +11,7 @@ from tests.client.peer import Peer, no, ok, serving, until
 
 from antiphon import Client, SendFailed
 from antiphon.client import LinkState
+from antiphon.client.outbox import REMEMBERED
 
 POST = "POST /api/v1/channels/c/messages/post"
 
@@ -240,3 +241,81 @@ async def test_anothers_message_with_our_temp_id_confirms_nothing() -> None:
         assert sending.state == "sending"
         go.set()
         assert (await sending).content == "mine"
+
+
+async def test_a_bot_that_repeats_itself_is_not_taken_for_its_own_earlier_words() -> None:
+    """A channel that was never opened: yesterday's equal text is not the post that was not answered."""
+    async with serving() as peer:
+        peer.add_message("pong", user="me")
+        async with Client(peer.url, token="token-me", delays=QUICK) as client:
+            await client.live()
+            cutting(peer, 1, store=False)
+            await client.channel("c").send("pong")
+            assert stored(peer) == ["pong", "pong"]
+
+
+async def test_a_post_that_was_stored_is_found_in_a_busy_channel() -> None:
+    """More than a page has come since; the post is looked for as far back as it can be."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.add_message("before")
+        await client.live()
+
+        async def busy(request: web.Request) -> web.StreamResponse:
+            user = peer.user_of(request)
+            assert user is not None
+            await peer.post("c", user, await request.json(), tell=False)
+            for n in range(70):
+                peer.add_message(f"busy {n}")
+            peer.hooks.pop(POST)
+            assert request.transport is not None
+            request.transport.abort()
+            return ok(None)
+
+        peer.hooks[POST] = busy
+        await client.channel("c").send("only once")
+        assert stored(peer).count("only once") == 1
+
+
+async def test_a_401_to_somebody_who_is_signed_in_fails_the_message() -> None:
+    """Open WebUI answers so where channels are switched off: it would be tried for ever."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+
+        async def refuse(_: web.Request) -> web.StreamResponse:
+            return no(401, "You may not use channels")
+
+        peer.hooks[POST] = refuse
+        with pytest.raises(SendFailed, match="You may not use channels"):
+            await asyncio.wait_for(client.channel("c").send("hello"), 3)
+        assert client.link.value.state is LinkState.LIVE
+
+
+async def test_the_page_of_a_proxy_is_no_answer_to_a_post() -> None:
+    """While the server restarts something else may answer: the message waits."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        pages = [None, None]
+
+        async def maintenance(request: web.Request) -> web.StreamResponse:
+            if not pages:
+                return await peer.answer(request)
+            pages.pop()
+            return web.Response(text="<html>back soon</html>", content_type="text/html")
+
+        peer.hooks[POST] = maintenance
+        await client.channel("c").send("in the end")
+        assert stored(peer) == ["in the end"]
+
+
+async def test_endings_are_forgotten_though_an_early_message_waits_for_its_author() -> None:
+    """What is remembered is bounded: one failed message does not keep thousands in mind."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        failing = client.channel("nowhere").send("refused")
+        await until(lambda: failing.state == "failed")
+        outbox = client._outbox
+        for n in range(REMEMBERED + 50):
+            client.channel("c").send(f"text {n}", temp_id=f"t{n}")
+            client.channel("c").discard(f"t{n}")
+        assert len(outbox._sendings) <= REMEMBERED
+        assert client.channel("nowhere").send("again", temp_id=failing.temp_id) is failing

@@ -179,6 +179,7 @@ class Loop:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.closed = False
 
     def spawn(self, work: Any, name: str) -> asyncio.Task[Any]:
         """Start work."""

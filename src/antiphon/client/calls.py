@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -47,6 +48,9 @@ class Calls:
         elif self._under_way >= MOST_AT_ONCE:
             work = _give(answer, {"error": "This client is busy with too many requests."})
         else:
+            self._under_way += (
+                1  # Here, not in the work: a burst of calls must not pass before any has begun.
+            )
             work = self._carry_out(handler, event, answer)
         self._context.background().spawn(work, "call")
 
@@ -55,10 +59,10 @@ class Calls:
         self._context.background().spawn(_give(answer, {"error": reason}), "call")
 
     async def _carry_out(self, handler: Handler, event: object, answer: Answer) -> None:
-        self._under_way += 1
         try:
             async with asyncio.timeout(self._context.delays.call):
                 result = await handler(event)
+            json.dumps(result)  # What cannot travel must not become silence.
         except TimeoutError:
             result = {"error": "The request was not answered in time."}
         except Exception as error:

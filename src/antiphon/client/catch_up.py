@@ -1,8 +1,8 @@
 """Catching up: one code path for every moment at which something may have been missed.
 
 After each acknowledged join, on wake from sleep, after an inbox overflow. What windows show comes first, then
-the lists; whatever else is held is dropped as stale. Live events go on being applied meanwhile (W-16), and an
-answer that a later request has overtaken is dropped (W-15).
+the lists, then what is followed without a window; whatever else is held is dropped as stale. Live events go
+on being applied meanwhile (W-16), and an answer that a later request has overtaken is dropped (W-15).
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from .backoff import Backoff
 from .channel_list import ChannelList
 from .channels import ChannelReducer
 from .chat_list import ChatList
+from .chat_pages import ChatPages
 from .chats import ChatReducer
 from .context import Context
-from .errors import BadAnswer, NotFound, Refused, RequestFailed, SignedOut, Unreachable
+from .errors import AntiphonError, NotFound, Refused, SignedOut, passing
 from .refetch import Fetch, Refetch
 from .store import Store
 from .tasks import together
-from .windows import Windows
+from .windows import Shown, Windows
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +48,13 @@ class CatchUp:
         self.chats: ChatReducer
         self._context = context
         self._channel_list = channel_list
-        self._chat_list = chat_list
         self._windows = windows
         self._settings = settings
         self._tags = tags
         self._slots = asyncio.Semaphore(AT_ONCE)
         self.channel_refetch = Refetch(context, self.fetch_channels, "the channel list")
         self.chat_refetch = Refetch(context, self.fetch_chats, "the chat list")
+        self.chat_pages = ChatPages(context, chat_list)
         self.tag_refetch = Refetch(context, tags, "the tags")
 
     async def run(self) -> None:
@@ -61,20 +62,41 @@ class CatchUp:
         reached.
         """
         shown = self._windows.shown()
-        for channel_id, channel in self.channels.handles.items():
-            if channel_id not in shown.channels:
-                channel.forget()
-        for chat_id, chat in self.chats.handles.items():
-            if chat_id not in shown.chats:
-                chat.forget()
+        channels, chats = self._followed_channels(shown), self._followed_chats(shown)
         works = [
             *(self._again(partial(self._refresh_channel, id_)) for id_ in shown.channels),
             *(self._again(partial(self._refresh_chat, id_)) for id_ in shown.chats),
             self._again(self.fetch_channels),
             self._again(self.fetch_chats),
             self._again(self.fetch_person),
+            *(self._again(partial(self._refresh_channel, id_)) for id_ in channels),
+            *(self._again(partial(self._refresh_chat, id_)) for id_ in chats),
         ]
         await together(*works)
+
+    def _followed_channels(self, shown: Shown) -> list[str]:
+        """Give the channels that somebody follows without a window; drop what nobody follows."""
+        followed: list[str] = []
+        for id_, channel in self.channels.handles.items():
+            if id_ in shown.channels:
+                continue
+            if channel.followed and channel.timeline.loaded:
+                followed.append(id_)
+            else:
+                channel.forget()
+        return followed
+
+    def _followed_chats(self, shown: Shown) -> list[str]:
+        """The same for chats; one whose answer is being written must hear of its end."""
+        followed: list[str] = []
+        for id_, chat in self.chats.handles.items():
+            if id_ in shown.chats:
+                continue
+            if chat.followed and chat.known:
+                followed.append(id_)
+            else:
+                chat.forget()
+        return followed
 
     async def fetch_person(self) -> None:
         """Fetch who we are, what the server lets us do, our settings and tags."""
@@ -91,16 +113,15 @@ class CatchUp:
         try:
             entries = await self._context.rest.channels.list()
         except (Refused, SignedOut, NotFound) as error:
-            if isinstance(error, SignedOut) and not await self._still_signed_in():
+            if isinstance(error, SignedOut) and not await self._context.rest.accounts.signed_in():
                 raise
             entries = []  # Channels are switched off, or not for this person.
         if self._channel_list.load(entries, asked_at):
             self._context.say("join-channels", {"auth": {"token": self._context.token}})
 
     async def fetch_chats(self) -> None:
-        """Fetch the first page of chats."""
-        chats = await self._context.rest.chats.list(1)
-        self._chat_list.load(chats, has_more=len(chats) >= 60)
+        """Fetch the chats again, as far as they are held."""
+        await self.chat_pages.refresh()
 
     async def _refresh_channel(self, channel_id: str) -> None:
         channel = self.channels.handle(channel_id)
@@ -114,15 +135,7 @@ class CatchUp:
         try:
             await chat.refresh()
         except (Refused, NotFound):
-            chat.forget()
-
-    async def _still_signed_in(self) -> bool:
-        """Open WebUI answers 401 also to what a person may not use."""
-        try:
-            await self._context.rest.accounts.session_user()
-        except SignedOut:
-            return False
-        return True
+            chat.gone()
 
     async def _again(self, fetch: Fetch) -> None:
         """Fetch, at most four things at a time, until it worked or the server refused it for good."""
@@ -132,15 +145,9 @@ class CatchUp:
             try:
                 async with self._slots:
                     return await fetch()
-            except Unreachable as error:
-                reason = error.reason
-            except BadAnswer as error:
-                log.warning("while catching up: %s", error)
-                return None
-            except RequestFailed as error:
-                if not error.retryable:
-                    log.info("while catching up: refused with status %d", error.status)
+            except AntiphonError as error:
+                if not passing(error):
+                    log.warning("while catching up: %s", type(error).__name__)
                     return None
-                reason = f"status {error.status}"
-            log.info("while catching up: %s; trying again", reason)
+                log.info("while catching up: %s; trying again", type(error).__name__)
             await self._context.clock.sleep(backoff.next())

@@ -33,8 +33,14 @@ class Channel:
         self._outbox = outbox
         self._reading = reading
         self._own_typing: dict[str | None, OwnTyping] = {}
-        self._generation = 0
+        self._as_of = 0  # when the detail was asked for
+        self._stale_until = 0  # what was asked for before is stale
         self._refetch = Refetch(context, self._paging.refresh, "a channel's messages")
+
+    @property
+    def followed(self) -> bool:
+        """Whether somebody listens to it, or a message waits to be sent."""
+        return bool(self.timeline.subscribers or self.detail.subscribers or self.timeline.unconfirmed)
 
     # Fetching
 
@@ -48,10 +54,13 @@ class Channel:
 
     async def refresh_detail(self) -> None:
         """Fetch the detail; an answer that a later request has overtaken is dropped (W-15)."""
-        self._generation += 1
-        mine = self._generation
-        detail = await self._context.rest.channels.get(self.id)
-        if mine == self._generation:
+        while True:
+            asked_at = self._context.arrivals.next()
+            detail = await self._context.rest.channels.get(self.id)
+            if asked_at > self._stale_until:
+                break
+        if asked_at > self._as_of:
+            self._as_of = asked_at
             self.detail.set(detail)
 
     async def load_earlier(self, limit: int = PAGE) -> bool:
@@ -60,7 +69,7 @@ class Channel:
 
     def forget(self) -> None:
         """Drop what was fetched, as stale; messages that are being sent stay."""
-        self._generation += 1
+        self._stale_until = self._context.arrivals.next()
         self._paging.forget()
 
     def gone(self) -> None:
@@ -93,7 +102,7 @@ class Channel:
             temp_id=temp_id,
             reply_to_id=reply_to_id,
             parent_id=parent_id,
-            look_again=self._refetch.ask,
+            look_again=self._look_again,
         )
 
     def retry(self, temp_id: str) -> None:
@@ -146,6 +155,10 @@ class Channel:
     def mark_read(self) -> None:
         """This person has read everything in the channel."""
         self._reading.read(self.id)
+
+    def _look_again(self) -> None:
+        # A method, so that the outbox keeps this handle for as long as it keeps a message of it.
+        self._refetch.ask()
 
     def _say_typing(self, active: bool, thread_id: str | None) -> bool:
         data = {"type": "typing", "data": {"typing": active}}

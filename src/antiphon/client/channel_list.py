@@ -26,6 +26,11 @@ class ChannelList:
         """Give an entry."""
         return next((entry for entry in self.store.value if entry.id == channel_id), None)
 
+    def last_message_at(self, channel_id: str) -> int:
+        """Tell when something last came to a channel (ns); 0 when that is not known."""
+        entry = self.get(channel_id)
+        return (entry.last_message_at or 0) if entry is not None else 0
+
     def load(self, entries: Iterable[ChannelEntry], asked_at: int) -> tuple[str, ...]:
         """Take a fetched list; give the ids that were not there before.
 
@@ -86,12 +91,6 @@ class ChannelList:
         """The channel is gone."""
         if self.get(channel_id) is not None:
             self._set(entry for entry in self.store.value if entry.id != channel_id)
-
-    def clear(self) -> None:
-        """Forget everything: nobody is signed in."""
-        self.loaded = False
-        self._counted.clear()
-        self.store.set(())
 
     def _replace(self, entry: ChannelEntry, update: dict[str, object], stamp: int) -> None:
         self._counted[entry.id] = stamp

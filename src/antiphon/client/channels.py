@@ -9,6 +9,7 @@ from antiphon import wire
 from .channel import Channel
 from .channel_list import ChannelList
 from .context import Context
+from .handles import Handles
 from .outbox import Outbox
 from .reading import Reading
 from .typing import TypingPeople, place
@@ -27,8 +28,11 @@ class ChannelReducer:
         outbox: Outbox,
         ask_list: Callable[[], None],
     ) -> None:
-        self.handles: dict[str, Channel] = {}
-        self.reading = Reading(context, self._seen)
+        self.handles = Handles(
+            lambda id_: Channel(id_, context, outbox, self.reading),
+            lambda id_, channel: channel.followed or id_ in windows.shown().channels,
+        )
+        self.reading = Reading(context, self._seen, channels.last_message_at)
         self._context = context
         self._list = channels
         self._typing = typing
@@ -38,14 +42,11 @@ class ChannelReducer:
 
     def handle(self, channel_id: str) -> Channel:
         """Give the handle of a channel, the same one each time."""
-        handle = self.handles.get(channel_id)
-        if handle is None:
-            handle = self.handles[channel_id] = Channel(channel_id, self._context, self._outbox, self.reading)
-        return handle
+        return self.handles.of(channel_id)
 
     def apply(self, event: wire.ChannelEvent, stamp: int) -> None:
         """Take an event; `stamp` is the number of its arrival."""
-        handle = self.handles.get(event.channel_id or "")
+        handle = self.handles.get(event.channel_id)
         match event:
             case wire.ChannelTyping():
                 self._typing.heard(event, self._context.user_id)

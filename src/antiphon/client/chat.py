@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 from antiphon import wire
 from antiphon.wire import ChatDocument, ChatMessage, ChatRow, History
@@ -39,7 +41,8 @@ class Chat:
         self._asked: set[str] = set()
         self._early: deque[tuple[wire.ChatEvent, int]] = deque(maxlen=EARLY)
         self._requests = 0
-        self._generation = 0
+        self._as_of = 0  # when what is held was asked for
+        self._stale_until = 0  # what was asked for before is stale: something was missed since
 
     # Reading
 
@@ -64,6 +67,16 @@ class Chat:
         return self._turns.subscribe(callback)
 
     @property
+    def followed(self) -> bool:
+        """Whether somebody listens to it, or an answer is being written."""
+        return bool(self._turns.subscribers or self.row.subscribers or self.running)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to bring up to date."""
+        return self.loaded or self._turns.current_id is not None
+
+    @property
     def subscribers(self) -> int:
         """How many listen."""
         return self._turns.subscribers
@@ -76,29 +89,41 @@ class Chat:
 
     async def refresh(self) -> None:
         """Fetch the chat again; events that come meanwhile are kept and applied to what comes (W-16)."""
-        self._generation += 1
-        mine = self._generation
+        while not await self._fetch():
+            log.debug("something was missed while a chat was being fetched; fetching it again")
+
+    async def _fetch(self) -> bool:
+        """Fetch the chat; False when what came is stale."""
+        rest = self._context.rest
         asked_at = self._context.arrivals.next()
         self._requests += 1
         try:
-            row = await self._context.rest.chats.get(self.id)
-            history = row.chat.history or History()
+            row = await rest.chats.get(self.id)
             running = False
-            if any(m.role == "assistant" and not m.done and not m.error for m in history.messages.values()):
-                running = bool(await self._context.rest.completions.tasks(self.id))
-            if mine != self._generation:
-                return  # A later request has overtaken this one (W-15).
+            if _unfinished(row):
+                running = bool(await rest.completions.tasks(self.id))
+                if not running:
+                    # The run ended after the document was read, or was cut: only now has it the last word.
+                    asked_at = self._context.arrivals.next()
+                    row = await rest.chats.get(self.id)
+            history = row.chat.history or History()
+            if asked_at < self._stale_until:
+                return False
+            if asked_at < self._as_of:
+                return True  # A later request has overtaken this one (W-15).
+            self._as_of = asked_at
             self.row.set(row)
             kept = self._turns.load(history, running=running)
             self.loaded = True
-            for event, stamp in tuple(self._early):
-                # What the document replaced may be older than an event that came after its request.
-                if stamp > asked_at and event.message_id not in kept:
-                    self._turns.apply(event)
+            # What the document replaced may be older than an event that came after its request.
+            late = [e for e, stamp in self._early if stamp > asked_at and e.message_id not in kept]
+            if self._turns.replay(late) is Applied.GAP:
+                self._refetch()
         finally:
             self._requests -= 1
             if not self._requests:
                 self._early.clear()
+        return True
 
     def refresh_soon(self) -> None:
         """Fetch the chat again in the background."""
@@ -106,8 +131,13 @@ class Chat:
 
     def forget(self) -> None:
         """Drop what was fetched, as stale."""
-        self._generation += 1
+        self._stale_until = self._context.arrivals.next()
         self.loaded = False
+
+    def gone(self) -> None:
+        """The chat, or our access to it, is gone; nobody will hear of the end of its answers."""
+        self.forget()
+        self._turns.stop_all()
 
     # Events
 
@@ -143,13 +173,48 @@ class Chat:
             self._refetch()
 
     def _refetch(self) -> None:
-        if self.loaded or self._turns.current_id is not None:
+        if self.known:
             self._refetch_soon.ask()
 
     def _retitle(self, title: str) -> None:
         row = self.row.value
         if row is not None and row.title != title:
             self.row.set(row.model_copy(update={"title": title}))
+
+    async def stream(self) -> AsyncGenerator[ChatMessage]:
+        """Give the latest answer as it grows, whole each time, until it has ended. A slow reader skips steps.
+
+        Raises `AntiphonError` when the link ends for good before the answer does.
+        """
+        changed, shown = asyncio.Event(), None
+        release = (
+            self._turns.subscribe(lambda _: changed.set()),
+            self._context.link.subscribe(lambda _: changed.set()),
+        )
+        try:
+            while True:
+                changed.clear()
+                running, turn = self.running, self._latest()
+                if turn is not None and turn is not shown:
+                    shown = turn
+                    yield turn
+                if not running:
+                    return
+                self._context.still_wanted()
+                await changed.wait()
+        finally:
+            for unsubscribe in release:
+                unsubscribe()
+
+    async def finished(self) -> ChatMessage | None:
+        """Wait until no answer is being written, and give the latest one; `error` tells whether it failed."""
+        async with contextlib.aclosing(self.stream()) as answers:
+            async for _ in answers:
+                pass
+        return self._latest()
+
+    def _latest(self) -> ChatMessage | None:
+        return next((turn for turn in reversed(self.turns()) if turn.role == "assistant"), None)
 
     # Doing
 
@@ -165,10 +230,11 @@ class Chat:
         """Ask a model; returns when the server has taken the question, the answer comes as changes.
 
         `parent_id`: the message that the question follows, by default the last one of the branch on screen.
-        `message_id` and `turn_id` name the question and the answer; on our server a repeat with the same ids
-        is exact. On failure the answer says why, and the error is raised.
+        `message_id` and `turn_id` name the question and the answer. A repeat with a `turn_id` that is known
+        asks nothing; after a failure it asks again, which on our server is exact. On failure the answer says
+        why, and the error is raised.
         """
-        if not self.loaded and self._turns.current_id is None:
+        if not self.known:
             await self.refresh()
         await self._ask(text, model, parent_id or self._turns.current_id, message_id, turn_id, new=False)
 
@@ -191,15 +257,14 @@ class Chat:
         if sid is None:
             raise Unreachable("there is no link to the server at the moment")
         message_id, turn_id = message_id or str(uuid.uuid4()), turn_id or str(uuid.uuid4())
+        if turn_id in turns and turn_id not in turns.refused:
+            return self.id  # What it has written must not be lost to a repeat.
         now = context.clock.now()
         if message_id in turns:
             parent_id = turns.message(message_id).parent_id  # A repeat stands where the first try stood.
         asked = asking.question(message_id, parent_id, turn_id, text, model, now)
         turn = asking.answer(turn_id, message_id, model, now)
-        turns.add(asked)
-        turns.add(turn)
-        turns.start(turn_id)
-        turns.unsent.add(turn_id)
+        turns.restart(asked, turn)
         self._asked.add(turn_id)
         try:
             branch = turns.branch()
@@ -247,7 +312,7 @@ class Chat:
         """Delete the chat."""
         await self._context.rest.chats.delete(self.id)
         self._list.removed(self.id)
-        self.forget()
+        self.gone()
 
     def mark_read(self) -> None:
         """This person has read the chat (0.12.4 and ours)."""
@@ -259,6 +324,8 @@ class Chat:
         (W-46).
         """
         context, turns = self._context, self._turns
+        if turn_id not in turns:
+            return  # The answer was deleted, elsewhere, at this very moment.
         try:
             branch = turns.branch()
             form = asking.completed(branch, turns.message(turn_id), chat_id=self.id, sid=context.sid() or "")
@@ -271,3 +338,8 @@ class Chat:
             )
         except AntiphonError as error:
             log.warning("an answer could not be completed on the server: %s", type(error).__name__)
+
+
+def _unfinished(row: ChatRow) -> bool:
+    history = row.chat.history or History()
+    return any(m.role == "assistant" and not m.done and not m.error for m in history.messages.values())

@@ -10,6 +10,8 @@ from antiphon import wire
 from .chat import Chat
 from .chat_list import ChatList
 from .context import Context
+from .handles import Handles
+from .windows import Windows
 
 UNCLAIMED = 2_000
 """Events of chats without a handle that are kept while a new chat is being made: they may be its own."""
@@ -22,9 +24,10 @@ class ChatReducer:
         self,
         context: Context,
         chats: ChatList,
+        windows: Windows,
         ask_tags: Callable[[], None],
     ) -> None:
-        self.handles: dict[str, Chat] = {}
+        self.handles = Handles(self._new, lambda id_, chat: chat.followed or id_ in windows.shown().chats)
         self._context = context
         self._list = chats
         self._ask_tags = ask_tags
@@ -33,10 +36,7 @@ class ChatReducer:
 
     def handle(self, chat_id: str) -> Chat:
         """Give the handle of a chat, the same one each time."""
-        handle = self.handles.get(chat_id)
-        if handle is None:
-            handle = self.handles[chat_id] = self._new(chat_id)
-        return handle
+        return self.handles.of(chat_id)
 
     def apply(self, event: wire.ChatEvent, stamp: int) -> None:
         """Take an event; `stamp` is the number of its arrival."""
@@ -59,7 +59,7 @@ class ChatReducer:
         self._making += 1
         try:
             chat_id = await chat.ask_first(text, model, message_id, turn_id)
-            self.handles[chat_id] = chat
+            self.handles.put(chat_id, chat)
             for event, stamp in self._unclaimed:
                 if event.chat_id == chat_id:
                     chat.apply(event, stamp)

@@ -78,9 +78,9 @@ class Client:
         self._calls = Calls(context)
         self._windows = Windows()
         self._typing = TypingPeople(clock, delays)
-        self._outbox = Outbox(context)
-        self._channel_list = ChannelList(self._ask_channels)
-        self._chat_list = ChatList(self._ask_chats)
+        self._channel_list = ChannelList(lambda: self._catch_up.channel_refetch.ask())  # noqa: PLW0108 - made below
+        self._outbox = Outbox(context, self._channel_list.last_message_at)
+        self._chat_list = ChatList(lambda: self._catch_up.chat_refetch.ask())  # noqa: PLW0108 - as above
         self._catch_up = CatchUp(
             context, self._channel_list, self._chat_list, self._windows, self.settings, self._fetch_tags
         )
@@ -92,7 +92,7 @@ class Client:
             self._outbox,
             self._catch_up.channel_refetch.ask,
         )
-        self._chats = ChatReducer(context, self._chat_list, self._catch_up.tag_refetch.ask)
+        self._chats = ChatReducer(context, self._chat_list, self._windows, self._catch_up.tag_refetch.ask)
         self._catch_up.channels, self._catch_up.chats = self._channels, self._chats
         self._supervisor = Supervisor(context, self._arrived, self._catch_up_now)
         context.say, context.ask_catch_up = self._supervisor.say, self._supervisor.ask_catch_up
@@ -211,10 +211,13 @@ class Client:
             context.link.set(Link(LinkState.CLOSED, context.clock.now(), reason=reason))
 
     async def _keep_link(self) -> None:
-        """Keep the link; once signed out, nothing of that person is kept."""
+        """Keep the link; once signed out, nobody waits for what cannot come."""
         await self._supervisor.run()
+        reason = self._context.link.value.reason or "signed out"
         self._typing.clear()
         self._context.user.set(None)
+        self._outbox.end(reason)
+        self._listeners.end(reason)
 
     # State
 
@@ -269,6 +272,11 @@ class Client:
         return self._typing.store
 
     @property
+    def me(self) -> UserName | None:
+        """Who the client is, as soon as the server has told it; it stays known when the link is lost."""
+        return self._context.me
+
+    @property
     def windows(self) -> Store[tuple[Window, ...]]:
         """The windows, the one touched last at the end."""
         return self._windows.store
@@ -314,6 +322,15 @@ class Client:
         """Fetch the people whose name or address holds `query`."""
         return tuple((await self.rest.accounts.people(query)).users)
 
+    @property
+    def has_more_chats(self) -> bool:
+        """Whether there are more chats than `chats` holds."""
+        return self._chat_list.has_more
+
+    async def load_more_chats(self) -> bool:
+        """Fetch a further page of chats; give whether there are still more."""
+        return await self._catch_up.chat_pages.load_more()
+
     async def direct(self, user_id: str) -> Channel:
         """Find or make the conversation with one person."""
         record = await self.rest.channels.direct(user_id)
@@ -339,12 +356,6 @@ class Client:
         return self._calls.handle(kind, handler)
 
     # The way in
-
-    def _ask_channels(self) -> None:
-        self._catch_up.channel_refetch.ask()
-
-    def _ask_chats(self) -> None:
-        self._catch_up.chat_refetch.ask()
 
     def _arrived(self, name: str, payload: Any, answer: Answer | None) -> None:
         """Take what a socket brings. Plain and quick: it only puts into the inbox."""
@@ -381,7 +392,7 @@ class Client:
     async def _catch_up_now(self) -> None:
         self._typing.clear()
         await self._catch_up.run()
-        self._channels.reading.flush()
+        self._channels.reading.caught_up(lambda id_: self._windows.looked_at(("channel", id_)))
 
     async def _fetch_tags(self) -> None:
         self.tags.set(tuple(await self.rest.chats.tags()))

@@ -61,6 +61,8 @@ class Delays:
     """Limit of one attempt, from the first packet to the acknowledged `user-join`."""
     ack: float = 10.0
     """How long an acknowledgement that we asked for may take."""
+    version: float = 3.0
+    """How long an attempt waits for the server's version, which only helps."""
     request: float = 30.0
     """Limit of one REST request as a whole."""
     request_connect: float = 8.0

@@ -25,6 +25,9 @@ MOST_BYTES = 32 * 1024 * 1024
 link.
 """
 
+UNEXPLAINED = "Connection error"
+"""What the library says when a WebSocket does not open, for whatever reason."""
+
 CLOSING = 1.0
 """Seconds for a farewell: a link that is dead, or polls, would keep us waiting for much longer."""
 
@@ -38,6 +41,10 @@ Arrived = Callable[[str, Any, Answer | None], None]
 
 class ConnectFailed(Exception):
     """The connection did not come about; the text says why, for a person."""
+
+
+class NoSocket(ConnectFailed):
+    """No connection came about, and nobody said why."""
 
 
 class _Socket(socketio.AsyncClient):  # type: ignore[misc]  # python-socketio has no type information
@@ -105,7 +112,9 @@ class Connection:
                 wait_timeout=60,  # The caller's own limit is shorter and covers more than this one.
             )
         except socketio.exceptions.SocketIOError as error:
-            raise ConnectFailed(self._refusal or str(error) or "the connection was refused") from error
+            if self._refusal is None or self._refusal == UNEXPLAINED:
+                raise NoSocket("the connection failed") from error
+            raise ConnectFailed(self._refusal) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: an answer that is no Engine.IO (a proxy's page, for instance).
             raise ConnectFailed(f"the connection failed: {type(error).__name__}") from error

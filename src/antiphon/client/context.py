@@ -13,7 +13,7 @@ from antiphon.wire import ServerConfig, SessionUser, UserName, Version
 
 from .arrivals import Arrivals
 from .clock import Clock, Delays
-from .errors import AntiphonError
+from .errors import AntiphonError, SignedOut
 from .link import Link, LinkState
 from .rest import Rest
 from .store import Store
@@ -63,7 +63,7 @@ class Context:
 
     def background(self) -> Tasks:
         """Give the place for background work. Raises `AntiphonError` when the client is not running."""
-        if self.tasks is None:
+        if self.tasks is None or self.tasks.closed:
             raise AntiphonError("the client is not running: use it inside 'async with', or after start()")
         return self.tasks
 
@@ -84,6 +84,14 @@ class Context:
     async def until_joined(self) -> None:
         """Wait until the server has acknowledged us."""
         await self.until_link(lambda link: link.state.joined)
+
+    def still_wanted(self) -> None:
+        """Raise `AntiphonError` when the link will not come back: what somebody waits for will not come."""
+        link = self.link.value
+        if link.state is LinkState.SIGNED_OUT:
+            raise SignedOut(401, link.reason or "nobody is signed in")
+        if link.state is LinkState.CLOSED:
+            raise AntiphonError("the client is closed")
 
     @property
     def over(self) -> bool:

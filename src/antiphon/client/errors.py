@@ -14,7 +14,8 @@ class RequestFailed(AntiphonError):
     """
 
     def __init__(self, status: int, detail: str) -> None:
-        super().__init__(f"{detail} (status {status})")
+        said = f"status {status}" in detail
+        super().__init__(detail if said else f"{detail} (status {status})")
         self.status = status
         self.detail = detail
 
@@ -53,7 +54,25 @@ class Unreachable(AntiphonError):
 
 
 class BadAnswer(AntiphonError):
-    """The server answered with something that the protocol does not know, or with too much of it."""
+    """The server answered with something that the protocol does not know, or with too much of it.
+
+    `foreign`: it is no JSON at all, as the page of a proxy is that stands before a server that restarts; the
+    same request may succeed later.
+    """
+
+    def __init__(self, reason: str, *, foreign: bool = False) -> None:
+        super().__init__(reason)
+        self.foreign = foreign
+
+
+def passing(error: AntiphonError) -> bool:
+    """Tell whether the same request may succeed later."""
+    match error:
+        case RequestFailed():
+            return error.retryable
+        case BadAnswer():
+            return error.foreign
+    return isinstance(error, Unreachable)
 
 
 class SendFailed(AntiphonError):

@@ -8,11 +8,11 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from antiphon.wire import ServerEvent
 
-from .errors import Lagged
+from .errors import AntiphonError, Lagged, SignedOut
 from .store import Unsubscribe, call_safely
 from .tasks import Tasks
 
@@ -23,7 +23,10 @@ WAITING = 1_000
 
 
 class EventStream:
-    """Events of some classes, as an asynchronous iterator. Reading raises `Lagged` where events were missed.
+    """Events of some classes, as an asynchronous iterator.
+
+    Reading raises `Lagged` where events were missed, and `SignedOut` once the server no longer knows this
+    person.
 
     Close it when it is no longer read, or use it in a `with`; the client closes it in the end.
     """
@@ -32,6 +35,7 @@ class EventStream:
         self.kinds = kinds
         self._queue: asyncio.Queue[ServerEvent | None] = asyncio.Queue(WAITING)
         self._missed = 0
+        self._error: AntiphonError | None = None
         self._release = release
         self.closed = False
 
@@ -42,10 +46,11 @@ class EventStream:
         except asyncio.QueueFull:
             self._missed += 1
 
-    def close(self) -> None:
-        """End the stream; its reader stops after what it holds."""
+    def close(self, error: AntiphonError | None = None) -> None:
+        """End the stream; its reader stops after what it holds, with `error` if there is one."""
         if not self.closed:
             self.closed = True
+            self._error = error
             self._release(self)
             if not self._queue.full():
                 self._queue.put_nowait(None)
@@ -59,11 +64,15 @@ class EventStream:
                 missed, self._missed = self._missed, 0
                 raise Lagged(missed)
             if self.closed:
-                raise StopAsyncIteration
+                self._stop()
         event = await self._queue.get()
         if event is None:
-            raise StopAsyncIteration
+            self._stop()
         return event
+
+    def _stop(self) -> NoReturn:
+        error, self._error = self._error, None
+        raise StopAsyncIteration if error is None else error
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +87,7 @@ class EventListeners:
     def __init__(self) -> None:
         self._callbacks: dict[object, tuple[type[Any], Callable[[Any], None]]] = {}
         self._streams: list[EventStream] = []
+        self._over: str | None = None
 
     def __len__(self) -> int:
         return len(self._callbacks) + len(self._streams)
@@ -86,7 +96,7 @@ class EventListeners:
         """Hand an event to whoever wants its class."""
         for token, (kind, callback) in list(self._callbacks.items()):
             if token in self._callbacks and isinstance(event, kind):
-                call_safely(callback, event)
+                call_safely(_plain(callback), event)
         for stream in tuple(self._streams):
             if not stream.kinds or isinstance(event, stream.kinds):
                 stream.put(event)
@@ -94,7 +104,10 @@ class EventListeners:
     def stream(self, *kinds: type[Any]) -> EventStream:
         """Give a stream of the events of these classes; of all, when none is named."""
         stream = EventStream(kinds, self._forget)
-        self._streams.append(stream)
+        if self._over is None:
+            self._streams.append(stream)
+        else:
+            stream.close(SignedOut(401, self._over))
         return stream
 
     def on(
@@ -116,6 +129,12 @@ class EventListeners:
 
         return unsubscribe
 
+    def end(self, reason: str) -> None:
+        """Nobody is signed in any more: no event will come, and who waits for one is told."""
+        self._over = reason
+        for stream in tuple(self._streams):
+            stream.close(SignedOut(401, reason))
+
     def close(self) -> None:
         """Release everybody."""
         self._callbacks.clear()
@@ -127,12 +146,29 @@ class EventListeners:
             self._streams.remove(stream)
 
 
+def _plain(callback: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """Let a synchronous callback that gives an awaitable hear of it: nobody would ever wait for that."""
+
+    def call(event: Any) -> None:
+        result = callback(event)
+        if inspect.isawaitable(result):
+            if inspect.iscoroutine(result):
+                result.close()
+            raise TypeError("the callback gave something to await; make it an 'async def'")
+
+    return call
+
+
 async def _feed(stream: EventStream, callback: Callable[[Any], Awaitable[None]]) -> None:
     while True:
         try:
-            async for event in stream:
-                await callback(event)
+            event = await anext(stream)
+        except Lagged as error:
+            log.warning("a listener is too slow: %s", error)
+            continue
+        except (StopAsyncIteration, SignedOut):
+            return
+        try:
+            await callback(event)
         except Exception:
             log.exception("a listener raised an error; it goes on with the next event")
-        else:
-            return

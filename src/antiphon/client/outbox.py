@@ -27,6 +27,8 @@ from .timeline import Timeline
 
 REMEMBERED = 2_000
 """Sendings that are remembered after their end, so that a repeated `temp_id` sends nothing."""
+SEARCHED_PAGES = 5
+"""Pages that are searched for a post that was not answered; a busy channel fills one in no time."""
 CLAIMED = 200
 """Ids of own messages that are remembered as confirmed, so that an equal text is not taken for them."""
 
@@ -73,7 +75,7 @@ class _Entry:
     sending: Sending
     look_again: Callable[[], None]
     uncertain: bool = False  # a post was not answered: it may have been stored
-    after: int = 0  # created_at (ns) of the newest message that was known before the first post
+    after: int | None = None  # created_at (ns) of the newest message that was known before the first post
 
     @property
     def temp_id(self) -> str:
@@ -83,8 +85,10 @@ class _Entry:
 class Outbox:
     """All messages of a client that are not confirmed, by channel."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, last_message_at: Callable[[str], int] = lambda _: 0) -> None:
+        """`last_message_at`: when something last came to a channel, as far as its list knows (ns)."""
         self._context = context
+        self._last_message_at = last_message_at
         self._queues: dict[str, deque[_Entry]] = {}
         self._working: set[str] = set()
         self._failed: dict[str, _Entry] = {}
@@ -119,10 +123,7 @@ class Outbox:
         form = MessageForm(
             temp_id=temp_id, content=text, reply_to_id=reply_to_id, parent_id=parent_id, data={}
         )
-        newest = timeline.newest()
-        entry = _Entry(
-            channel_id, form, timeline, Sending(temp_id), look_again, after=newest.created_at if newest else 0
-        )
+        entry = _Entry(channel_id, form, timeline, Sending(temp_id), look_again)
         self._remember(entry.sending)
         if parent_id == timeline.parent_id:
             timeline.add_pending(temp_id, self._shown(entry))
@@ -152,6 +153,11 @@ class Outbox:
         self._confirm(entry, message, stamp)
         return True
 
+    def end(self, reason: str) -> None:
+        """Nobody is signed in any more: what waits has failed, and its author is told."""
+        for entry in [entry for queue in self._queues.values() for entry in queue]:
+            self._fail(entry, reason)
+
     def close(self) -> None:
         """Tell whoever still waits that nothing more will be sent."""
         entries = [entry for queue in self._queues.values() for entry in queue]
@@ -164,6 +170,9 @@ class Outbox:
     # The work
 
     def _enqueue(self, entry: _Entry) -> None:
+        if self._context.over:
+            self._fail(entry, "nobody is signed in")
+            return
         self._queues.setdefault(entry.channel_id, deque()).append(entry)
         if entry.channel_id not in self._working:
             self._working.add(entry.channel_id)
@@ -177,7 +186,7 @@ class Outbox:
             while queue := self._queues.get(channel_id):
                 entry = queue[0]
                 await self._context.until_joined()
-                if entry.sending.state in {"confirmed", "discarded"}:
+                if entry.sending.state in {"confirmed", "discarded", "failed"}:
                     continue  # It was settled while we waited, and is off the queue.
                 entry.sending.state = "sending"
                 wait = await self._attempt(entry)
@@ -199,14 +208,17 @@ class Outbox:
         except Unreachable as error:
             entry.uncertain = entry.uncertain or error.sent
             return True
-        except SignedOut:
-            return True
+        except SignedOut as error:
+            return await self._refused(entry, error)
         except RequestFailed as error:
             if error.retryable:
                 entry.uncertain = entry.uncertain or error.status >= 500
                 return True
             self._fail(entry, error.detail)
         except BadAnswer as error:
+            if error.foreign:
+                entry.uncertain = True
+                return True
             self._fail(entry, str(error))
         else:
             self._confirm(entry, message, self._context.arrivals.next(), asked_at)
@@ -214,7 +226,19 @@ class Outbox:
                 entry.look_again()
         return False
 
+    async def _refused(self, entry: _Entry, error: SignedOut) -> bool:
+        """Take a 401; Open WebUI says it to a person too who is signed in and may not write here."""
+        try:
+            signed_in = await self._context.rest.accounts.signed_in()
+        except (Unreachable, RequestFailed, BadAnswer):
+            return True
+        if signed_in:
+            self._fail(entry, error.detail)
+        return not signed_in  # Signed out: the link will end, and with it what waits.
+
     async def _deliver(self, entry: _Entry) -> Message:
+        if entry.after is None and not self._context.ours:
+            entry.after = await self._newest_before(entry)
         if entry.uncertain and not self._context.ours:
             found = await self._look_for(entry)
             if found is None:
@@ -225,26 +249,40 @@ class Outbox:
         return await self._context.rest.channels.post(entry.channel_id, entry.form)
 
     async def _look_for(self, entry: _Entry) -> Message | None:
-        """Look for a post that was not answered among the newest messages of the channel."""
-        channels, form = self._context.rest.channels, entry.form
-        page: list[Message]
-        if form.parent_id is None:
-            page = await channels.messages(entry.channel_id, 0, PAGE)
-        else:
-            page = await channels.thread(entry.channel_id, form.parent_id, 0, PAGE)
-        for message in reversed(
-            page
-        ):  # Oldest first: equal texts are claimed in the order they were sent in.
-            if (
-                message.user_id == self._context.user_id
-                and message.content == form.content
-                and message.parent_id == form.parent_id
-                and message.reply_to_id == form.reply_to_id
-                and message.created_at > entry.after
-                and message.id not in self._claimed
-            ):
-                return message
-        return None
+        """Look for a post that was not answered among the messages that came since."""
+        form, after = entry.form, entry.after or 0
+        found: Message | None = None
+        for number in range(SEARCHED_PAGES):
+            page = await self._page(entry, number * PAGE, PAGE)
+            for message in page:
+                # The oldest one is taken: equal texts are claimed in the order they were sent in.
+                if (
+                    message.user_id == self._context.user_id
+                    and message.content == form.content
+                    and message.parent_id == form.parent_id
+                    and message.reply_to_id == form.reply_to_id
+                    and message.created_at > after
+                    and message.id not in self._claimed
+                    and (found is None or message.created_at < found.created_at)
+                ):
+                    found = message
+            if len(page) < PAGE or any(message.created_at <= after for message in page):
+                break
+        return found
+
+    async def _newest_before(self, entry: _Entry) -> int:
+        """Give the moment (ns) after which this message can have been stored: it is yet to be posted."""
+        newest = entry.timeline.newest()
+        known = max(newest.created_at if newest else 0, self._last_message_at(entry.channel_id))
+        if known:
+            return known
+        return max((message.created_at for message in await self._page(entry, 0, 1)), default=0)
+
+    async def _page(self, entry: _Entry, skip: int, limit: int) -> list[Message]:
+        channels, thread = self._context.rest.channels, entry.form.parent_id
+        if thread is None:
+            return await channels.messages(entry.channel_id, skip, limit)
+        return await channels.thread(entry.channel_id, thread, skip, limit)
 
     async def _until_settled(self) -> None:
         """Wait until the link has been live for a while without a break."""
@@ -292,6 +330,8 @@ class Outbox:
         return entry
 
     def _drop(self, entry: _Entry) -> None:
+        if self._failed.get(entry.temp_id) is entry:
+            del self._failed[entry.temp_id]
         queue = self._queues.get(entry.channel_id)
         if queue is not None and entry in queue:
             queue.remove(entry)
@@ -299,8 +339,9 @@ class Outbox:
     def _remember(self, sending: Sending) -> None:
         self._sendings[sending.temp_id] = sending
         if len(self._sendings) > REMEMBERED:
-            oldest, ended = next(iter(self._sendings.items()))
-            if ended.state in {"confirmed", "discarded"}:
+            # One that waits for its author must not keep all later ones from being forgotten.
+            ended = (id_ for id_, one in self._sendings.items() if one.state in {"confirmed", "discarded"})
+            if (oldest := next(ended, None)) is not None:
                 del self._sendings[oldest]
 
     def _shown(self, entry: _Entry) -> Message:

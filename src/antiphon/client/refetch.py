@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from .backoff import Backoff
 from .context import Context
-from .errors import AntiphonError
+from .errors import AntiphonError, passing
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,19 @@ class Refetch:
             self._context.background().spawn(self._run(), f"refetch {self._name}")
 
     async def _run(self) -> None:
+        delays = self._context.delays
+        backoff = Backoff(delays.retry_first, delays.retry_most, delays.random)
+        wait = delays.refetch
         try:
             while self._wanted and self._context.link.value.state.joined:
-                await self._context.clock.sleep(self._context.delays.refetch)
-                self._wanted = False
+                await self._context.clock.sleep(wait)
+                self._wanted, wait = False, delays.refetch
                 try:
                     await self._fetch()
                 except AntiphonError as error:
                     log.info("%s could not be fetched again: %s", self._name, type(error).__name__)
+                    if passing(error):
+                        # Whoever asked has a hole, or waits for an end: it is not forgotten.
+                        self._wanted, wait = True, backoff.next()
         finally:
             self._running = False

@@ -15,7 +15,7 @@ from typing import Any
 from antiphon.wire import UserJoinAck, UserName
 
 from .backoff import Backoff
-from .connection import Arrived, ConnectFailed, Connection
+from .connection import Arrived, ConnectFailed, Connection, NoSocket
 from .context import Context
 from .errors import AntiphonError, BadAnswer, RequestFailed, SignedOut, Unreachable
 from .link import Link, LinkState
@@ -122,11 +122,17 @@ class Supervisor:
             self.end(error.detail)
             return error.detail
         except TimeoutError:
+            # Open WebUI 0.12.4 leaves a join unanswered whose account is gone.
+            await self._check_session()
             return "the server did not answer in time"
         except (ConnectFailed, BadAnswer, RequestFailed, Unreachable) as error:
-            reason = str(error)
-            if isinstance(error, ConnectFailed):
-                await self._check_session()
+            reason = error.detail if isinstance(error, RequestFailed) else str(error)
+            if (
+                isinstance(error, ConnectFailed)
+                and await self._check_session()
+                and isinstance(error, NoSocket)
+            ):
+                reason = "the server answers, but no WebSocket opens; a proxy between may block it"
             return reason
 
     @contextlib.asynccontextmanager
@@ -146,16 +152,22 @@ class Supervisor:
                 await used.close()
 
     async def _prepare(self) -> None:
-        """Fetch the configuration, which says how to connect; the version only helps, so it may fail."""
-        context = self._context
-        if context.config.value is None:
-            config, _ = await together(context.rest.accounts.config(), self._try_version())
-            context.config.set(config)
+        """Fetch the configuration, which says how to connect; the version only helps, so it may fail or hang
+        (W-02).
+        """
+        await together(self._need_config(), self._try_version())
+
+    async def _need_config(self) -> None:
+        if self._context.config.value is None:
+            self._context.config.set(await self._context.rest.accounts.config())
 
     async def _try_version(self) -> None:
+        if self._context.version.value is not None:
+            return
         try:
-            self._context.version.set(await self._context.rest.accounts.version())
-        except AntiphonError:
+            async with asyncio.timeout(self._context.delays.version):
+                self._context.version.set(await self._context.rest.accounts.version())
+        except (AntiphonError, TimeoutError):
             log.debug("the version could not be fetched before connecting; it will be tried again")
 
     async def _open(self, connections: list[Connection]) -> Connection:
@@ -235,7 +247,9 @@ class Supervisor:
         while True:
             config = self._context.config.value
             interval = config.features.websocket_heartbeat_interval if config else None
-            await self._context.clock.sleep(interval or self._context.delays.heartbeat)
+            # None, zero or less would mean without a pause.
+            wanted = interval if interval is not None and interval > 0 else self._context.delays.heartbeat
+            await self._context.clock.sleep(wanted)
             self.say("heartbeat", {})
 
     async def _check_version(self) -> None:
@@ -277,20 +291,27 @@ class Supervisor:
             self._suspicion.clear()
             await self._check_session()
 
-    async def _check_session(self) -> None:
-        """Ask once whether the token is still good: 401 means signed out, not a reason to go on trying."""
+    async def _check_session(self) -> bool:
+        """Ask once whether the token is still good: 401 means signed out, not a reason to go on trying.
+
+        Gives whether the server said yes.
+        """
         if self._context.token is None:
             self.end("nobody is signed in")
-            return
+            return False
         self._checking = True
         try:
-            await self._context.rest.accounts.session_user()
+            async with asyncio.timeout(self._context.delays.ack):
+                await self._context.rest.accounts.session_user()
         except SignedOut as error:
             self.end(error.detail)
-        except AntiphonError as error:
+        except (AntiphonError, TimeoutError) as error:
             log.debug("the session could not be checked: %s", type(error).__name__)
+        else:
+            return True
         finally:
             self._checking = False
+        return False
 
     async def _pause(self, delay: float) -> None:
         """Wait for the next attempt, or until somebody is in a hurry."""

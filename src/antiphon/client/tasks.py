@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from .errors import AntiphonError
+
 T = TypeVar("T")
 
 
@@ -19,9 +21,14 @@ class Tasks:
     def __init__(self, group: asyncio.TaskGroup) -> None:
         self._group = group
         self._running: set[asyncio.Task[Any]] = set()
+        self.closed = False
+        """Whether everything is being ended: what began now would never be."""
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Start work in the background."""
+        """Start work in the background. Raises `AntiphonError` when the client is closing."""
+        if self.closed:
+            work.close()
+            raise AntiphonError("the client is closing")
         task = self._group.create_task(work, name=f"antiphon:{name}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -29,6 +36,7 @@ class Tasks:
 
     def cancel_all(self) -> None:
         """End everything that runs."""
+        self.closed = True
         for task in tuple(self._running):
             task.cancel()
 

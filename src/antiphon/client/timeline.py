@@ -31,6 +31,10 @@ REMEMBERED_DELETIONS = 10_000
 one.
 """
 
+MOST_ROWS = 10_000
+"""Confirmed rows that live messages may make of a timeline; then the oldest goes with each, and can be
+fetched again.
+"""
 
 _Place = tuple[int, str]
 
@@ -79,6 +83,11 @@ class Timeline:
         """Count the rows that the server has confirmed."""
         return len(self._order)
 
+    @property
+    def unconfirmed(self) -> int:
+        """Count the rows that are being sent or have failed."""
+        return len(self._pending)
+
     def oldest(self) -> Message | None:
         """Give the oldest confirmed message that is held."""
         return self._held[self._order[0][1]].row.message if self._order else None
@@ -109,6 +118,8 @@ class Timeline:
             self.confirm(temp_id, message, stamp)
         else:
             self._take_new(message, stamp, stamp)
+        if len(self._order) > MOST_ROWS:
+            self.keep_newest(MOST_ROWS)
 
     def _take_new(self, message: Message, as_of: int, heard: int) -> None:
         if message.id in self._held:

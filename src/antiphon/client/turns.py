@@ -6,7 +6,7 @@ send pieces (`response:completion`) and the whole at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from antiphon import wire
@@ -15,34 +15,9 @@ from antiphon.wire import ChatMessage, History, ResponseStreamEvent
 from .chat_changes import ChatChange, ChatReset, RunningChanged, TurnAdded, TurnChanged, TurnRemoved
 from .responses import AnswerOutput, Applied
 from .store import Listeners, Unsubscribe
+from .writing import Answer, overlap, piece_of
 
 __all__ = ["ChatChange", "ChatReset", "RunningChanged", "TurnAdded", "TurnChanged", "TurnRemoved", "Turns"]
-
-
-class _Answer:
-    """An answer while it is written: texts in pieces, the rest in the message."""
-
-    def __init__(self, message: ChatMessage) -> None:
-        self.message = message
-        self.output = AnswerOutput(message.output)
-        self.pieces: list[str] = [] if self.output or not message.content else [message.content]
-        self.stale = False
-
-    def text(self) -> str:
-        if self.output:
-            return self.output.text()
-        if len(self.pieces) > 1:
-            self.pieces = ["".join(self.pieces)]
-        return self.pieces[0] if self.pieces else ""
-
-    def read(self) -> ChatMessage:
-        if self.stale:
-            update: dict[str, Any] = {"content": self.text()}
-            if self.output:
-                update["output"] = self.output.items()
-            self.message = self.message.model_copy(update=update)
-            self.stale = False
-        return self.message
 
 
 class Turns:
@@ -53,8 +28,10 @@ class Turns:
         self.running_ids: set[str] = set()
         self.unsent: set[str] = set()
         """Answers whose question the server has not taken yet: a document cannot have them."""
+        self.refused: set[str] = set()
+        """Answers that could not be asked for: a document may have them, if only the refusal is not true."""
         self._messages: dict[str, ChatMessage] = {}
-        self._answers: dict[str, _Answer] = {}
+        self._answers: dict[str, Answer] = {}
         self._branch: tuple[str, ...] | None = None
         self._listeners: Listeners[ChatChange] = Listeners()
 
@@ -100,25 +77,33 @@ class Turns:
         """Take a fetched document; give the answers that kept what was streamed, because the document has
         less of it.
 
-        `running`: whether the server says that the chat has a run.
+        `running`: whether the server says that the chat has a run. Without one the document has the last
+        word.
         """
         messages = dict(history.messages)
         kept: dict[str, ChatMessage] = {}
-        for id_ in self.running_ids | self.unsent:
+        for id_ in self.running_ids | self.unsent | self.refused:
             if id_ not in self._messages:
                 continue
             held, stored = self.message(id_), messages.get(id_)
-            if stored is None and id_ in self.unsent:
+            if stored is None and id_ in self.unsent | self.refused:
                 asked = self._messages.get(held.parent_id or "")
                 if asked is not None:
                     messages.setdefault(asked.id, asked)
                 kept[id_] = held
-            elif stored is not None and not stored.done and len(stored.content) < len(held.content):
+            elif (
+                running
+                and id_ in self.running_ids
+                and stored is not None
+                and not stored.done
+                and len(stored.content) < len(held.content)
+            ):
                 kept[id_] = held
         self._messages = messages | kept
         self._answers = {id_: answer for id_, answer in self._answers.items() if id_ in kept}
         self._branch = None
-        if self.current_id not in self.unsent & kept.keys():
+        self.refused &= kept.keys()
+        if self.current_id not in (self.unsent | self.refused) & kept.keys():
             self.current_id = _leaf(self._messages, history.current_id)
         was, self.running_ids = self.running, self._unfinished(running)
         self._tell(ChatReset())
@@ -175,6 +160,11 @@ class Turns:
             if len(self.running_ids) == 1:
                 self._tell(RunningChanged(True))
 
+    def stop_all(self) -> None:
+        """No answer is being written any more: the chat is gone."""
+        for id_ in tuple(self.running_ids):
+            self.stop(id_)
+
     def stop(self, id_: str) -> None:
         """An answer has ended."""
         if id_ in self.running_ids:
@@ -228,8 +218,37 @@ class Turns:
                 return Applied.UNCHANGED
         return Applied.CHANGED
 
+    def replay(self, events: Sequence[wire.ChatEvent]) -> Applied:
+        """Take events that came while a document was under way, which may have some of them already.
+
+        Pieces without offset say nothing about their place. The document was written between two of them: the
+        longest run of them with which its text ends is what it has.
+        """
+        known: dict[str, int] = {}
+        result = Applied.UNCHANGED
+        for id_ in {event.message_id for event in events if event.message_id in self._messages}:
+            pieces = [text for event in events if event.message_id == id_ and (text := piece_of(event))]
+            known[id_ or ""] = overlap(self.message(id_ or "").content, pieces)
+        for event in events:
+            if known.get(event.message_id or "") and piece_of(event):
+                known[event.message_id or ""] -= 1
+            elif self.apply(event) is Applied.GAP:
+                result = Applied.GAP
+        return result
+
+    def restart(self, asked: ChatMessage, turn: ChatMessage) -> None:
+        """Add a question of our own and the answer that is to come."""
+        self.refused.discard(turn.id)
+        self.add(asked)
+        self.add(turn)
+        self.start(turn.id)
+        self.unsent.add(turn.id)
+
     def fail(self, id_: str, reason: str) -> None:
         """The answer could not even be asked for."""
+        if id_ not in self._messages:
+            return
+        self.refused.add(id_)
         self._change(id_, error={"content": reason}, tell=False)
         self._end(id_)
 
@@ -253,6 +272,8 @@ class Turns:
             return Applied.UNCHANGED  # A late repeat: the end has said it all.
         self.start(id_)
         answer = self._answer(id_)
+        if isinstance(event, wire.StreamDelta) and not answer.output:
+            answer.go_on_as_items()
         result = answer.output.apply(event)
         if result is Applied.CHANGED:
             answer.stale = True
@@ -328,10 +349,10 @@ class Turns:
         self._answers.pop(id_, None)
         self.stop(id_)
 
-    def _answer(self, id_: str) -> _Answer:
+    def _answer(self, id_: str) -> Answer:
         answer = self._answers.get(id_)
         if answer is None:
-            answer = self._answers[id_] = _Answer(self._messages[id_])
+            answer = self._answers[id_] = Answer(self._messages[id_])
         return answer
 
     def _change(self, id_: str, *, tell: bool = True, **update: Any) -> None:

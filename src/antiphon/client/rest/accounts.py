@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from antiphon.client import errors
 from antiphon.client.errors import NotFound, Rejected
 from antiphon.wire import (
     AdminConfig,
@@ -54,6 +55,14 @@ class Accounts:
     async def session_user(self) -> SessionUser:
         """Fetch the person the token belongs to. Raises `errors.SignedOut` when it belongs to nobody."""
         return cast("SessionUser", await self._http.get("/api/v1/auths/", SessionUser))
+
+    async def signed_in(self) -> bool:
+        """Tell whether the token is good; Open WebUI answers 401 also to what a person may not use."""
+        try:
+            await self.session_user()
+        except errors.SignedOut:
+            return False
+        return True
 
     async def settings(self) -> UserSettings:
         """Fetch this person's settings; a person without any has empty ones."""

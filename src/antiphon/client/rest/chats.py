@@ -11,6 +11,9 @@ from .http import Http, segment
 Entries = list[ChatEntry]
 Tags = list[ChatTag]
 
+PAGE = 60
+"""Chats in a page, in both releases."""
+
 
 class Chats:
     """`/api/v1/chats`."""

@@ -77,7 +77,8 @@ class Http:
             raise error
         if value is _NO_JSON:
             raise BadAnswer(
-                f"{method} {path}: the server answered with something that is no JSON; is it an Open WebUI?"
+                f"{method} {path}: the server answered with something that is no JSON; is it an Open WebUI?",
+                foreign=True,
             )
         return checked(answer, value, f"{method} {path}")
 
@@ -105,6 +106,8 @@ class Http:
                 return response.status, await _read(response)
         except aiohttp.ClientConnectorError as error:
             raise Unreachable(f"{self._url} cannot be reached: {error.strerror or error}") from error
+        except aiohttp.ConnectionTimeoutError as error:
+            raise Unreachable(f"{self._url} could not be reached in time") from error
         except TimeoutError as error:
             raise Unreachable(f"{self._url} did not answer in time", sent=True) from error
         except aiohttp.InvalidURL as error:
@@ -177,7 +180,7 @@ def _decode(raw: bytes) -> Any:
         return None
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _NO_JSON
 
 
