@@ -210,7 +210,7 @@ def test_a_chat_is_stopped_renamed_and_deleted(antiphon: AntiphonProcess, visito
         )
 
         ada.page.get_by_role("button", name="Rename").click()
-        ada.page.get_by_label("New title").fill("A story")
+        ada.page.get_by_role("textbox", name="New title").fill("A story")
         ada.page.get_by_role("button", name="Save").click()
         for page in (ada.page, other):
             expect(page.get_by_role("heading", level=1)).to_have_text("A story")

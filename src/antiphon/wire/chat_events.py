@@ -17,7 +17,7 @@ from .responses import ResponseStreamEvent
 
 
 class ChatEnvelope(Envelope[P], Generic[P]):
-    """`{chat_id, message_id, data}`; 0.12.4 may add internal (sub-agent work), shared, user_id and user."""
+    """`{chat_id, message_id, data}`; 0.12.4 may add internal (delegated work), shared, user_id and user."""
 
     NAME: ClassVar[str] = "events"
     CALL: ClassVar[bool] = False
