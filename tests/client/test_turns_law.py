@@ -172,7 +172,7 @@ class TurnsMachine(RuleBasedStateMachine):
 
     @rule(pieces=st.integers(0, 4), heard=st.integers(0, 6))
     def the_model_writes(self, pieces: int, heard: int) -> None:
-        """The model writes; where nothing runs another window has asked before, and all that this one hears of
+        """The model writes; where nothing runs another window asked before, and all that this one hears of
         that is what the answer writes.
         """
         if self.server.running is None:
