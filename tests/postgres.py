@@ -78,30 +78,42 @@ def running_postgres() -> Iterator[PostgresServer]:
     # Not pytest's folder: nobody but its owner may enter that.
     folder = Path(tempfile.mkdtemp(prefix="antiphon-postgres-"))
     account = "nobody" if os.geteuid() == 0 else None
-    try:
-        programs = _programs(folder, reachable=account is None)
-        secret = folder / "password"
-        secret.write_text(_PASSWORD, encoding="ascii")
-        data, log = folder / "data", folder / "log"
-        if account:
-            folder.chmod(0o755)
-            data.mkdir(mode=0o700)
-            log.touch()
-            for path in (data, log):
-                shutil.chown(path, account)
+    programs = _programs(folder, reachable=account is None)
+    secret, data, log = folder / "password", folder / "data", folder / "log"
+    secret.write_text(_PASSWORD, encoding="ascii")
+    if account:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, account)
+    with _ending(account, programs, data, folder):
         _run(
             account,
             programs / "initdb",
             *("-D", data, "-U", "antiphon", "--pwfile", secret, "--auth=scram-sha-256"),
             *("--encoding=UTF8", "--locale=C", "--no-sync"),
         )
-        port = _start(account, programs, data, log)
-        try:
-            yield PostgresServer(programs, port, account)
-        finally:
-            _run(account, programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        yield PostgresServer(programs, _start(account, programs, data, log), account)
+
+
+@contextmanager
+def _ending(account: str | None, programs: Path, data: Path, folder: Path) -> Iterator[None]:
+    """End the server and take its folder away after the block, also when this process is killed in it: a
+    shell waits for the end of its input.
+    """
+    script = 'read _; "$1" -D "$2" -m immediate stop; rm -rf "$3"'
+    keeper = subprocess.Popen(
+        ["sh", "-c", script, "sh", programs / "pg_ctl", data, folder],
+        user=account,
+        extra_groups=[] if account else None,
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is not for it
+    )
+    try:
+        yield
     finally:
-        shutil.rmtree(folder)
+        keeper.communicate()
 
 
 def _programs(folder: Path, *, reachable: bool) -> Path:
