@@ -12,6 +12,7 @@ from antiphon.cli.failures import StartFailed
 from antiphon.server.accounts.people import now_in_ms
 from antiphon.server.security.passwords import hash_now, weakness_of
 from antiphon.server.settings import ServerSettings
+from antiphon.server.storage.address import shown
 from antiphon.server.storage.database import Database
 from antiphon.server.storage.tables.accounts import users
 
@@ -45,4 +46,4 @@ async def _store(database_address: str, email: str, password_hash: str) -> None:
     finally:
         await database.close()
     if changed == 0:
-        raise StartFailed(f"there is no account {email!r} in {database_address}")
+        raise StartFailed(f"there is no account {email!r} in {shown(database_address)}")
