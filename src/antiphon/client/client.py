@@ -141,7 +141,7 @@ class Client:
                 context.user.set(user)
                 context.me = UserName(id=user.id, name=user.name, role=user.role)
                 context.link.set(Link(LinkState.CONNECTING, context.clock.now()))
-        except BaseException:
+        except BaseException:  # also when cancelled: what was opened is closed, and the cause goes on
             await context.rest.close()
             raise
         context.rest.http.on_signed_out = self._supervisor.suspect

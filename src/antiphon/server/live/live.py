@@ -232,7 +232,7 @@ class Live:
                 self._at(session, self._anonymous_seconds, "nobody signed in")
             else:
                 await self._join(session, *found)
-        except BaseException:
+        except BaseException:  # also when cancelled: what was opened is closed, and the cause goes on
             # The library does not report the end of a socket that never came to be.
             self._forget(session)
             raise

@@ -47,7 +47,7 @@ class PlainStreams:
         reader.add_done_callback(self._readers.discard)
         try:
             await begun
-        except BaseException:
+        except BaseException:  # also when cancelled: what was opened is closed, and the cause goes on
             reader.cancel()
             raise
         return _Relayed(self._relay(queue, reader), reader)
