@@ -6,6 +6,8 @@ import stat
 
 from tests.server.serving import PASSWORD
 
+from antiphon.client import Client
+
 from .serving import Page, page_for
 
 
@@ -149,7 +151,9 @@ async def test_a_token_that_the_server_no_longer_knows_signs_every_tab_out(page:
     browser = await page.person("Ada")
     tab = await browser.open(kind="home")
     (person,) = page.site.people
-    await person.client.rest.accounts.sign_out()
+    elsewhere = Client(person.client.url, token=person.client.token)
+    await elsewhere.rest.accounts.sign_out()
+    await elsewhere.rest.close()
     home = await browser.get("/channels/some")
     await tab.ends()
     assert tab.events[-1].name == "signed-out"

@@ -1,6 +1,6 @@
 // Links, forms and buttons: htmx fetches views and swaps them, everything else is a small post to the page.
 
-import { act, call, copy, markCurrent, say, tell, title, view } from "./page.js";
+import { act, call, copy, markCurrent, say, state, tell, title, view } from "./page.js";
 import { drawing } from "./log.js";
 import { discard, holds, retry } from "./outbox.js";
 import { edit, endEdit, leave, submitText, write } from "./composer.js";
@@ -10,13 +10,14 @@ const AROUND = "#sidebar:outerMorph,#page-state:outerHTML";
 
 let arrived = () => {};
 let leaving = "";
+let fetching = 0;
 
 // --- views ---------------------------------------------------------------------------------------------------------------
 
 /** Show another address of the page. */
 export function go(path) {
   leave();
-  return ajax("GET", path, { ...VIEW, swap: "outerHTML", selectOOB: AROUND, push: "true" });
+  return ajax("GET", path, { ...VIEW, swap: "outerHTML", selectOOB: AROUND, push: "true" }).then(() => tell(state().title));
 }
 
 /** Fetch the view on screen again, in place. */
@@ -26,8 +27,21 @@ export function reload() {
 }
 
 async function ajax(method, path, options) {
-  await (await drawing()).ajax(method, path, options);
+  fetching += 1;
+  loading();
+  try {
+    await (await drawing()).ajax(method, path, options);
+  } finally {
+    fetching -= 1;
+    loading();
+  }
   came();
+}
+
+/** A view is on its way; whoever chose another one meanwhile gets the last one chosen (`hx-sync` of the body). */
+function loading() {
+  document.documentElement.toggleAttribute("data-loading", fetching > 0);
+  document.getElementById("view")?.setAttribute("aria-busy", String(fetching > 0));
 }
 
 function came() {

@@ -275,6 +275,34 @@ function blocks(fragment) {
   return changed;
 }
 
+// --- keys -----------------------------------------------------------------------------------------------------
+
+/** The log is one stop of the Tab key. Up and Down lead from row to row, Right and Left through a row's buttons, Escape
+    back to the text box. */
+function onKey(event) {
+  const box = scroller();
+  if (!box?.contains(event.target) || event.ctrlKey || event.altKey || event.metaKey || event.target.closest("textarea")) return;
+  const row = event.target.closest("#log > article");
+  const next = STEPS[event.key]?.(row, rowsOf(log()));
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+
+const inRow = (row, step) => {
+  const stops = row ? [row, ...row.querySelectorAll(".actions button, .copy, .reaction")] : [];
+  return stops[stops.indexOf(document.activeElement) + step];
+};
+
+const STEPS = {
+  ArrowUp: (row, rows) => rows.at(row ? Math.max(0, rows.indexOf(row) - 1) : -1),
+  ArrowDown: (row, rows) => (row ? (rows[rows.indexOf(row) + 1] ?? document.getElementById("message")) : null),
+  ArrowRight: (row) => inRow(row, 1),
+  ArrowLeft: (row) => inRow(row, -1),
+  Escape: () => document.getElementById("message"),
+};
+
 // --- life ----------------------------------------------------------------------------------------------------
 
 /** htmx with our swap styles. */
@@ -303,6 +331,7 @@ export function start({ held, stream, seen }) {
   waits = held;
   name = stream;
   reached = seen;
+  document.addEventListener("keydown", onKey);
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("#earlier")) loadEarlier();
     else if (event.target.closest?.("#latest")) toEnd();

@@ -43,7 +43,7 @@ def channel_main(
     reason = None if may_write else f"You may read {title} but not write here."
     return h.main("#view", data_kind="channel", data_id=detail.id)[
         channel_header(detail, me=me),
-        h.div(".scroller.from-end", tabindex="-1")[
+        h.div(".scroller.from-end", tabindex="0", role="group", aria_label="Conversation")[
             h.div("#log", role="log", aria_label="Messages", aria_live="polite", data_channel=detail.id)[
                 channel_top(detail, me=me, has_earlier=has_earlier),
                 drawn

@@ -47,7 +47,7 @@ def chat_main(
     """The whole of `main#view` for a chat; `turns` oldest first, the current branch only."""
     return h.main("#view", data_kind="chat", data_id=chat.id if chat else "")[
         chat_header(chat, models=models, selected=selected),
-        h.div(".scroller.from-end", tabindex="-1")[
+        h.div(".scroller.from-end", tabindex="0", role="group", aria_label="Conversation")[
             h.div(
                 "#log.turns",
                 role="log",

@@ -76,5 +76,5 @@ def document(
                 h.script(type="module", src=assets.entry),
             ],
         ],
-        h.body[icons.sprite(), h.div("#app", class_=[not signed_in and "outside"])[main]],
+        h.body(hx_sync="replace")[icons.sprite(), h.div("#app", class_=[not signed_in and "outside"])[main]],
     ]

@@ -213,10 +213,12 @@ def _state(row: TimelineRow) -> h.Node:
 
 def _actions(message: Message, me: Me) -> h.Element:
     mine = message.user_id == me.id
+    # Three stops of the Tab key in each row would be too many: arrow keys lead to them (log.js).
     # Their drawings come from the style sheet, and only for the row that is used: most never are.
     return h.div(".actions", role="group", aria_label="Message actions")[
         h.button(
             type="button",
+            tabindex="-1",
             data_action="react",
             popovertarget="emoji-picker",
             aria_label="Add reaction",
@@ -224,9 +226,11 @@ def _actions(message: Message, me: Me) -> h.Element:
         ),
         mine
         and not author(message)[2]
-        and h.button(type="button", data_action="edit", aria_label="Edit", title="Edit"),
+        and h.button(type="button", tabindex="-1", data_action="edit", aria_label="Edit", title="Edit"),
         (mine or me.role == "admin")
-        and h.button(".danger", type="button", data_action="delete", aria_label="Delete", title="Delete"),
+        and h.button(
+            ".danger", type="button", tabindex="-1", data_action="delete", aria_label="Delete", title="Delete"
+        ),
     ]
 
 

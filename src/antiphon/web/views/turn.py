@@ -67,6 +67,7 @@ def turn(
         class_=["turn", asking and name != "You" and "of-other"],
         data_role=message.role,
         data_state=state,
+        tabindex="-1",
         aria_label=name,
         aria_busy="true" if state == "running" else None,
     )[
