@@ -1,4 +1,4 @@
-"""Post a line into a channel: `python alert.py general "the disk is full"`. It ends when the server has it."""
+"""Post a line into a channel, and end when it is stored: `python alert.py general "the disk is full"`."""
 
 import asyncio
 import os

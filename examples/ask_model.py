@@ -18,9 +18,10 @@ async def main(question: str) -> None:
         chat = await bot.new_chat(question, model=models[0].id)
         shown = 0
         async for turn in chat.stream():
-            print(turn.content[shown:], end="", flush=True)
+            sys.stdout.write(turn.content[shown:])
+            sys.stdout.flush()
             shown = len(turn.content)
-        print()
+        sys.stdout.write("\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from tests.client.hands import QUICK
+from tests.client.hands import QUICK, HandClock
 from tests.client.peer import event_template, serving, until
 
 from antiphon import Client
@@ -15,9 +15,15 @@ from antiphon.client import LinkState
 from antiphon.client.arrivals import Arrivals
 from antiphon.client.calls import MOST_AT_ONCE
 from antiphon.client.channel_list import ChannelList
+from antiphon.client.clock import Delays
+from antiphon.client.context import Context
 from antiphon.client.errors import Lagged
 from antiphon.client.inbox import Inbox
+from antiphon.client.link import Link
 from antiphon.client.listeners import WAITING, EventListeners, EventStream
+from antiphon.client.reading import Reading
+from antiphon.client.rest import Rest
+from antiphon.client.store import Store
 from antiphon.client.windows import Windows
 from antiphon.wire import (
     ChannelEntry,
@@ -412,3 +418,24 @@ async def test_an_event_changes_only_the_channel_it_belongs_to() -> None:
         assert told == []
         counts = {entry.id: entry.unread_count for entry in client.channels.value}
         assert counts == {"c": 1, "d": 1}
+
+
+def test_a_mark_that_falls_due_while_catching_up_waits_for_what_has_come() -> None:
+    """W-27: only the lists tell whether there is more than the person has seen."""
+    clock, said, newest = HandClock(), list[str](), {"c": 5, "d": 5}
+    link = Store(Link(LinkState.CATCHING_UP, 0.0))
+    context = Context("", Rest("", Delays(), lambda: None), clock, Delays(), link)
+    context.say = lambda _, payload: said.append(payload["channel_id"]) or True
+    reading = Reading(context, lambda _: None, lambda id_: newest[id_])
+    reading.read("c")
+    reading.read("d")
+    clock.advance(60)
+    assert said == []
+    newest["c"] = 9
+    reading.caught_up(lambda _: False)
+    assert said == ["d"]
+    link.set(Link(LinkState.LIVE, 0.0))
+    reading.read("c")
+    clock.advance(60)
+    assert said == ["d", "c"]
+    assert clock.timers == []

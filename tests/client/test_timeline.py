@@ -204,3 +204,16 @@ def _calls_for_events(rows: int) -> int:
         sys.setprofile(None)
     assert len(changes) == 4
     return calls
+
+
+def test_a_page_whose_rows_are_all_deleted_meanwhile_leaves_earlier_ones_to_fetch() -> None:
+    """A full page that is empty when it comes says nothing of what is before it."""
+    timeline = Timeline()
+    page = [message(n, f"text {n}") for n in range(4, 8)]
+    timeline.page_requested(1, newest=True)
+    for row in page:
+        timeline.deleted(row.id)
+    timeline.merge_page(page, asked_at=1, newest=True, complete=False)
+    timeline.page_answered()
+    assert timeline.rows() == ()
+    assert timeline.has_earlier

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from .clock import Cancel
 from .context import Context
+from .link import LinkState
 
 
 class Reading:
@@ -30,7 +31,13 @@ class Reading:
         self._seen(channel_id)
         self._marks[channel_id] = self._last_message_at(channel_id)
         if self._timer is None and not self._context.over:
-            self._timer = self._context.clock.call_later(self._context.delays.read_throttle, self.flush)
+            self._timer = self._context.clock.call_later(self._context.delays.read_throttle, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        # Before the link is live, what has come meanwhile is not known: `caught_up` says the marks then.
+        if self._context.link.value.state is LinkState.LIVE:
+            self.flush()
 
     def flush(self) -> None:
         """Say what has been gathered; what the link cannot carry now is said after the next catching up."""

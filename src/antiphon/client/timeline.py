@@ -187,7 +187,7 @@ class Timeline:
         self.loaded = self.loaded or newest
         if complete:
             self.has_earlier = False
-        elif page and self._order and self._order[0] >= (page[0].created_at, page[0].id):
+        elif page and (not self._order or self._order[0] >= (page[0].created_at, page[0].id)):
             self.has_earlier = True
         if first_load:
             self._changed(Reset())
