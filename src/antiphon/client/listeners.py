@@ -170,5 +170,5 @@ async def _feed(stream: EventStream, callback: Callable[[Any], Awaitable[None]])
             return
         try:
             await callback(event)
-        except Exception:
+        except Exception:  # a listener is foreign code: its fault is logged and must not end the client
             log.exception("a listener raised an error; it goes on with the next event")

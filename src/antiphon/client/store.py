@@ -58,7 +58,7 @@ def call_safely(callback: Callable[[T], None], value: T) -> None:
     """Call a subscriber; its error is logged with its trace, because the publisher cannot mend it."""
     try:
         callback(value)
-    except Exception:
+    except Exception:  # a subscriber is foreign code: its fault is logged, the others still hear
         log.exception("a subscriber raised an error")
 
 
