@@ -23,6 +23,7 @@ from antiphon.client.link import Link
 from antiphon.client.listeners import WAITING, EventListeners, EventStream
 from antiphon.client.reading import Reading
 from antiphon.client.rest import Rest
+from antiphon.client.rest.exchange import HttpExchange
 from antiphon.client.store import Store
 from antiphon.client.windows import Windows
 from antiphon.wire import (
@@ -424,7 +425,7 @@ def test_a_mark_that_falls_due_while_catching_up_waits_for_what_has_come() -> No
     """W-27: only the lists tell whether there is more than the person has seen."""
     clock, said, newest = HandClock(), list[str](), {"c": 5, "d": 5}
     link = Store(Link(LinkState.CATCHING_UP, 0.0))
-    context = Context("", Rest("", Delays(), lambda: None), clock, Delays(), link)
+    context = Context("", Rest(HttpExchange("", Delays()), lambda: None), clock, Delays(), link)
     context.say = lambda _, payload: said.append(payload["channel_id"]) or True
     reading = Reading(context, lambda _: None, lambda id_: newest[id_])
     reading.read("c")

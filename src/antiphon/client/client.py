@@ -37,11 +37,13 @@ from .errors import AntiphonError, SignedOut
 from .inbox import Answer, Inbox, Received
 from .link import Link, LinkState
 from .listeners import EventListeners, EventStream
+from .network import NetworkTransport
 from .outbox import Outbox
 from .rest import Rest
 from .store import Store, Unsubscribe
 from .supervisor import Supervisor
 from .tasks import Tasks
+from .transport import Transport
 from .typing import Typing, TypingPeople
 from .windows import Window, Windows
 
@@ -59,14 +61,26 @@ class Client:
     """
 
     def __init__(
-        self, url: str, *, token: str | None = None, clock: Clock | None = None, delays: Delays | None = None
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        clock: Clock | None = None,
+        delays: Delays | None = None,
+        transport: Transport | None = None,
     ) -> None:
         clock, delays = clock or SystemClock(), delays or Delays()
+        transport = transport or NetworkTransport()
         state = LinkState.SIGNED_OUT if token is None else LinkState.CONNECTING
         link: Store[Link] = Store(Link(state, clock.now()))
         url = url.rstrip("/")
         self._context = context = Context(
-            url, Rest(url, delays, lambda: context.token), clock, delays, link, token
+            url,
+            Rest(transport.exchange(url, delays), lambda: context.token),
+            clock,
+            delays,
+            link,
+            token,
         )
         self._sign_in: SignIn | None = None
         self.counts = Counts()
@@ -94,7 +108,7 @@ class Client:
         )
         self._chats = ChatReducer(context, self._chat_list, self._windows, self._catch_up.tag_refetch.ask)
         self._catch_up.channels, self._catch_up.chats = self._channels, self._chats
-        self._supervisor = Supervisor(context, self._arrived, self._catch_up_now)
+        self._supervisor = Supervisor(context, transport, self._arrived, self._catch_up_now)
         context.say, context.ask_catch_up = self._supervisor.say, self._supervisor.ask_catch_up
         context.sid = lambda: self._supervisor.sid
         self._windows.store.subscribe(lambda _: self._read_what_is_looked_at())

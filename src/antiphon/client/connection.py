@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -16,6 +16,7 @@ import engineio  # type: ignore[import-untyped]  # it ships no types
 import socketio  # type: ignore[import-untyped]  # it ships no types
 
 from .inbox import Answer
+from .transport import Arrived, ConnectFailed, NoSocket
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +36,7 @@ _library_log = logging.getLogger(f"{__name__}.library")
 _library_log.setLevel(logging.CRITICAL)
 """The library logs payloads (W-81); we log states."""
 
-Arrived = Callable[[str, Any, Answer | None], None]
 """Takes an event's name, its payload, and the way to answer it; it must not wait."""
-
-
-class ConnectFailed(Exception):
-    """The connection did not come about; the text says why, for a person."""
-
-
-class NoSocket(ConnectFailed):
-    """No connection came about, and nobody said why."""
 
 
 class _Socket(socketio.AsyncClient):  # type: ignore[misc]  # python-socketio has no type information

@@ -15,12 +15,12 @@ from typing import Any
 from antiphon.wire import UserJoinAck, UserName
 
 from .backoff import Backoff
-from .connection import Arrived, ConnectFailed, Connection, NoSocket
 from .context import Context
 from .errors import AntiphonError, BadAnswer, RequestFailed, SignedOut, Unreachable
 from .link import Link, LinkState
 from .rest.http import checked
 from .tasks import together
+from .transport import Arrived, ConnectFailed, NoSocket, Socket, Transport
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +36,18 @@ class NotJoined(ConnectFailed):
 class Supervisor:
     """Owns the connection. `run` is the only task that opens one."""
 
-    def __init__(self, context: Context, arrived: Arrived, catch_up: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        transport: Transport,
+        arrived: Arrived,
+        catch_up: Callable[[], Awaitable[None]],
+    ) -> None:
         self._context = context
+        self._transport = transport
         self._arrived = arrived
         self._catch_up = catch_up
-        self._connection: Connection | None = None
+        self._connection: Socket | None = None
         self._outgoing: asyncio.Queue[tuple[str, dict[str, Any]]] | None = None
         self._stale = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -136,9 +143,9 @@ class Supervisor:
             return reason
 
     @contextlib.asynccontextmanager
-    async def _joined(self) -> AsyncIterator[Connection]:
+    async def _joined(self) -> AsyncIterator[Socket]:
         """Open a connection and join, all within the limit of one attempt."""
-        connections: list[Connection] = []
+        connections: list[Socket] = []
         try:
             async with asyncio.timeout(self._context.delays.connect):
                 await self._prepare()
@@ -170,7 +177,7 @@ class Supervisor:
         except (AntiphonError, TimeoutError):
             log.debug("the version could not be fetched before connecting; it will be tried again")
 
-    async def _open(self, connections: list[Connection]) -> Connection:
+    async def _open(self, connections: list[Socket]) -> Socket:
         context = self._context
         config = context.config.value
         transports = ["websocket"] if config is None or config.features.websocket else ["polling"]
@@ -180,7 +187,7 @@ class Supervisor:
             )  # Where a proxy blocks WebSocket (W-13); Open WebUI refuses polling then.
         share = context.delays.connect / (2 * len(transports))
         for transport in transports:
-            connection = Connection(self._arrived)
+            connection = self._transport.socket(self._arrived)
             connections.append(connection)
             try:
                 async with asyncio.timeout(share if transport != transports[-1] else None):
@@ -194,7 +201,7 @@ class Supervisor:
             "there is no transport to connect with"
         )  # Not reached: the last transport raises.
 
-    async def _join(self, connection: Connection) -> None:
+    async def _join(self, connection: Socket) -> None:
         """Send the first packet and wait for its acknowledgement: live only after that (W-67)."""
         payload = {"auth": {"token": self._context.token}}
         answer = await connection.call("user-join", payload, self._context.delays.ack)
@@ -203,7 +210,7 @@ class Supervisor:
         ack: UserJoinAck = checked(UserJoinAck, answer, "user-join")
         self._context.me = UserName(id=ack.id, name=ack.name, role=None)
 
-    async def _live(self, connection: Connection) -> str:
+    async def _live(self, connection: Socket) -> str:
         """Live with a joined connection until it ends."""
         self._outgoing = asyncio.Queue(OUTGOING)
         try:
@@ -232,9 +239,7 @@ class Supervisor:
             self._set(LinkState.LIVE)
             await self._stale.wait()
 
-    async def _send(
-        self, connection: Connection, outgoing: asyncio.Queue[tuple[str, dict[str, Any]]]
-    ) -> None:
+    async def _send(self, connection: Socket, outgoing: asyncio.Queue[tuple[str, dict[str, Any]]]) -> None:
         try:
             while True:
                 name, payload = await outgoing.get()
@@ -268,7 +273,7 @@ class Supervisor:
                 self._context.version.set(version)
                 return
 
-    async def _watch_clock(self, connection: Connection) -> None:
+    async def _watch_clock(self, connection: Socket) -> None:
         """Notice that the machine slept: find out whether the link survived, and catch up if it did."""
         clock, delays = self._context.clock, self._context.delays
         while True:

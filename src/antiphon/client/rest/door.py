@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from antiphon.client.clock import Delays
+from antiphon.client.transport import Exchange
 
 from .accounts import Accounts
 from .channels import Channels
@@ -17,8 +17,8 @@ from .providers import Providers
 class Rest:
     """All endpoints that we use, by area. Errors are those of `client.errors`."""
 
-    def __init__(self, url: str, delays: Delays, token: Callable[[], str | None]) -> None:
-        self.http = Http(url, delays, token)
+    def __init__(self, exchange: Exchange, token: Callable[[], str | None]) -> None:
+        self.http = Http(exchange, token)
         self.accounts = Accounts(self.http)
         self.channels = Channels(self.http)
         self.chats = Chats(self.http)

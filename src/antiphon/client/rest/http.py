@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 from pydantic import TypeAdapter, ValidationError
 
-from antiphon.client.clock import Delays
-from antiphon.client.errors import BadAnswer, NotFound, SignedOut, Unreachable, failure
+from antiphon.client.errors import BadAnswer, NotFound, SignedOut, failure
+from antiphon.client.transport import Exchange
 from antiphon.wire import WireModel
-
-MOST_BYTES = 64 * 1024 * 1024
-"""Largest answer that is read: a long chat travels as one document, but nothing legitimate is bigger than
-this.
-"""
-
-LARGE_BODY = 512 * 1024
 
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
 class Http:
-    """A session with one server. It must be opened in, and closed from, a running event loop."""
+    """A session with one server; `exchange` carries the bytes."""
 
-    def __init__(self, url: str, delays: Delays, token: Callable[[], str | None]) -> None:
-        self._url = url
-        self._delays = delays
+    def __init__(self, exchange: Exchange, token: Callable[[], str | None]) -> None:
+        self._exchange = exchange
         self._token = token
-        self._session: aiohttp.ClientSession | None = None
-        self._closed = False
         self.on_signed_out: Callable[[], None] | None = None
         """Called when the server answers 401 to a request that carried our token."""
 
     async def close(self) -> None:
         """Close the connections."""
-        self._closed = True
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._exchange.close()
 
     async def get(self, path: str, answer: Any, **query: str | int | None) -> Any:
         """GET; the answer is checked against the type `answer`."""
@@ -68,7 +53,13 @@ class Http:
             headers["Content-Type"] = "application/json"
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        status, raw = await self._exchange(method, path, headers, body, query)
+        status, raw = await self._exchange.exchange(
+            method,
+            path,
+            headers,
+            None if body is None else _body(body),
+            {key: str(value) for key, value in (query or {}).items() if value is not None},
+        )
         value = _decode(raw)
         if status >= 400:
             error = failure(status, _detail(value, status))
@@ -81,56 +72,6 @@ class Http:
                 foreign=True,
             )
         return checked(answer, value, f"{method} {path}")
-
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: WireModel | None,
-        query: Mapping[str, str | int | None] | None,
-    ) -> tuple[int, bytes]:
-        try:
-            async with self._opened().request(
-                method,
-                self._url + path,
-                headers=headers,
-                data=None if body is None else _body(body),
-                params={key: str(value) for key, value in (query or {}).items() if value is not None},
-                allow_redirects=False,
-            ) as response:
-                if 300 <= response.status < 400:
-                    raise BadAnswer(
-                        f"{self._url} redirects to another place; give the address of the server itself"
-                    )
-                return response.status, await _read(response)
-        except aiohttp.ClientConnectorError as error:
-            raise Unreachable(f"{self._url} cannot be reached: {error.strerror or error}") from error
-        except aiohttp.ConnectionTimeoutError as error:
-            raise Unreachable(f"{self._url} could not be reached in time") from error
-        except TimeoutError as error:
-            raise Unreachable(f"{self._url} did not answer in time", sent=True) from error
-        except aiohttp.InvalidURL as error:
-            raise BadAnswer(f"{self._url} is no address of a server") from error
-        except (aiohttp.ClientError, OSError) as error:
-            # The connection broke after it stood: what we sent may have been carried out.
-            raise Unreachable(
-                f"the connection to {self._url} broke: {type(error).__name__}", sent=True
-            ) from error
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise Unreachable("the client is closed")
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(
-                    total=self._delays.request, connect=self._delays.request_connect
-                ),
-                # The token travels in a header; a cookie that the server sets must not outlive or outvote it.
-                cookie_jar=aiohttp.DummyCookieJar(),
-                connector=aiohttp.TCPConnector(limit=16),
-            )
-        return self._session
 
 
 def checked(answer: Any, value: object, where: str) -> Any:
@@ -157,22 +98,11 @@ def segment(id_: str) -> str:
     return quote(id_, safe="")
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    parts = bytearray()
-    async for part in response.content.iter_chunked(256 * 1024):
-        parts += part
-        if len(parts) > MOST_BYTES:
-            raise BadAnswer(f"the server's answer is larger than {MOST_BYTES} bytes")
-    return bytes(parts)
-
-
 _NO_JSON = object()
 
 
-def _body(body: WireModel) -> bytes | io.BytesIO:
-    encoded = json.dumps(body.dump(), ensure_ascii=False, separators=(",", ":")).encode()
-    # A large body goes out in pieces, so that it does not hold up the loop.
-    return encoded if len(encoded) < LARGE_BODY else io.BytesIO(encoded)
+def _body(body: WireModel) -> bytes:
+    return json.dumps(body.dump(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _decode(raw: bytes) -> Any:
