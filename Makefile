@@ -8,6 +8,7 @@ SET_UP = @python="$(PYTHON)"; \
 	test -n "$$python" || { echo "Antiphon needs Python 3.11 or newer; none of these is: $(CANDIDATES)" >&2; exit 1; }; \
 	"$$python" scripts/set_up.py
 IN = .venv/bin
+WORKERS = -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help run test check format bench screenshots lock clean
 
@@ -21,7 +22,7 @@ run: ## start Antiphon and open its page
 
 test: ## prove it: every test, with a real browser
 	$(SET_UP) dev
-	@CHROMIUM="$$($(IN)/python scripts/chromium.py)" && export CHROMIUM && exec $(IN)/python -m pytest $(ARGS)
+	@CHROMIUM="$$($(IN)/python scripts/chromium.py)" && export CHROMIUM && exec $(IN)/python -m pytest $(WORKERS) $(ARGS)
 
 check: ## lint, types and import rules
 	$(SET_UP) dev
