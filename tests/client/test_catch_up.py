@@ -245,7 +245,7 @@ async def test_opening_a_channel_while_the_link_is_lost_and_found_gives_its_deta
         await started.wait()
         states: list[LinkState] = []
         release = client.link.subscribe(lambda link: states.append(link.state))
-        client._supervisor.ask_catch_up()
+        client._parts.supervisor.ask_catch_up()
         await until(lambda: states[-2:] == [LinkState.CATCHING_UP, LinkState.LIVE])
         release()
         go.set()

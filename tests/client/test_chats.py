@@ -505,7 +505,7 @@ async def test_opening_a_chat_while_the_link_is_lost_and_found_gives_its_turns()
         peer.chats["k"] = row("k", "new")
         states: list[LinkState] = []
         release = client.link.subscribe(lambda link: states.append(link.state))
-        client._supervisor.ask_catch_up()
+        client._parts.supervisor.ask_catch_up()
         await until(lambda: states[-2:] == [LinkState.CATCHING_UP, LinkState.LIVE])
         release()
         go.set()
@@ -607,5 +607,5 @@ async def test_a_title_that_comes_while_the_list_is_under_way_stays() -> None:
             return answer
 
         peer.hooks["GET /api/v1/chats/"] = slow
-        await client._catch_up.fetch_chats()
+        await client._parts.catch_up.fetch_chats()
         assert [entry.title for entry in client.chats.value] == ["A better title"]

@@ -91,7 +91,7 @@ async def test_a_stream_of_events_ends_with_the_client() -> None:
             await client.live()
 
             reading = asyncio.create_task(collect(client.events(MessageCreated), got))
-            await until(lambda: len(client._listeners) == 1)
+            await until(lambda: len(client._parts.listeners) == 1)
             await peer.tell("message", peer.add_message("hello"), temp_id=None)
             await until(lambda: got)
         await reading
@@ -311,7 +311,7 @@ async def test_a_message_ends_its_senders_typing() -> None:
         await until(lambda: client.typing.value)
         await peer.tell("message", peer.add_message("done", user="ann"), temp_id=None)
         await until(lambda: not client.typing.value)
-        assert client._typing.timers == 0
+        assert client._parts.typing.timers == 0
 
 
 def test_a_malformed_event_says_why() -> None:
@@ -341,7 +341,7 @@ async def test_a_burst_of_calls_is_bounded() -> None:
         client.answer(Confirmation, confirm)
         event = parse_event("events", call("confirmation", {"title": "t", "message": "m"}))
         for _ in range(MOST_AT_ONCE + 8):
-            client._inbox.put(event, answered)
+            client._parts.inbox.put(event, answered)
         await until(lambda: len(answers) == 8)
         assert begun == MOST_AT_ONCE
         go.set()

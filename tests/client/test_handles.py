@@ -77,8 +77,8 @@ async def test_a_client_lets_go_of_channels_and_keeps_those_with_a_subscriber_or
             client.channel(f"other {n}")
             client.chat(f"other {n}")
         gc.collect()
-        assert len(client._channels.handles.items()) <= MOST_IDLE + 2
-        assert len(client._chats.handles.items()) <= MOST_IDLE + 1
+        assert len(client._parts.channels.handles.items()) <= MOST_IDLE + 2
+        assert len(client._parts.chats.handles.items()) <= MOST_IDLE + 1
         assert id(client.chat("shown")) == shown
         assert [row.state for row in client.channel("nowhere").timeline.rows()] == ["failed"]
         await peer.tell("message", peer.add_message("heard"), temp_id=None)

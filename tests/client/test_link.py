@@ -246,8 +246,8 @@ async def test_fifty_links_leave_no_task_no_socket_and_no_listener_behind() -> N
             assert len(engine.connected_clients) == 1
         await peer.rest()
         assert client.link.value.state is LinkState.CLOSED
-        assert len(client._listeners) == 0
-        assert client._typing.timers == 0
+        assert len(client._parts.listeners) == 0
+        assert client._parts.typing.timers == 0
         assert not engine.connected_clients
         gc.collect()
 
@@ -261,7 +261,7 @@ async def test_only_a_link_that_lived_starts_the_delays_again() -> None:
             clock.advance(lived)
             peer.cut()
             await until(is_(client, LinkState.WAITING))
-            assert client._supervisor._backoff.failures == failures
+            assert client._parts.supervisor._backoff.failures == failures
             client.reconnect()
 
 
@@ -318,13 +318,13 @@ async def test_an_overflowing_inbox_says_so_and_catches_up(caplog: pytest.LogCap
         client.open_window().show_channel("c")
         await client.channel("c").open()
         lists = peer.count("GET /api/v1/channels/")
-        client._inbox._queue._maxsize = 5  # type: ignore[attr-defined]
+        client._parts.inbox._queue._maxsize = 5  # type: ignore[attr-defined]
         sid = next(iter(peer.sids))
         messages = [peer.add_message(f"text {n}") for n in range(50)]
         envelope = {"channel_id": "c", "data": {"type": "message"}}
         for message in messages:
             payload = {**envelope, "message_id": message["id"], "data": {"type": "message", "data": message}}
-            client._arrived("events:channel", payload, None)
+            client._parts.arrived("events:channel", payload, None)
         await until(lambda: peer.count("GET /api/v1/channels/") > lists)
         await client.live()
         rows = client.channel("c").timeline.rows()

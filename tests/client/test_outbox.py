@@ -313,7 +313,7 @@ async def test_endings_are_forgotten_though_an_early_message_waits_for_its_autho
         await client.live()
         failing = client.channel("nowhere").send("refused")
         await until(lambda: failing.state == "failed")
-        outbox = client._outbox
+        outbox = client._parts.outbox
         for n in range(REMEMBERED + 50):
             client.channel("c").send(f"text {n}", temp_id=f"t{n}")
             client.channel("c").discard(f"t{n}")

@@ -16,8 +16,10 @@ _KINDS = {"": 0, "group": 1, "dm": 2}
 class ChannelList:
     """The entries, sorted: standard, group and direct ones; by name, direct ones by their last message."""
 
-    def __init__(self, ask: Callable[[], None]) -> None:
-        self.store: Store[tuple[ChannelEntry, ...]] = Store(())
+    def __init__(
+        self, ask: Callable[[], None], store: Store[tuple[ChannelEntry, ...]] | None = None
+    ) -> None:
+        self.store: Store[tuple[ChannelEntry, ...]] = Store(()) if store is None else store
         self.loaded = False
         self._ask = ask
         self._counted: dict[str, int] = {}

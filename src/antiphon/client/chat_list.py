@@ -23,8 +23,8 @@ class ChatList:
     (W-16).
     """
 
-    def __init__(self, ask: Callable[[], None]) -> None:
-        self.store: Store[tuple[ChatEntry, ...]] = Store(())
+    def __init__(self, ask: Callable[[], None], store: Store[tuple[ChatEntry, ...]] | None = None) -> None:
+        self.store: Store[tuple[ChatEntry, ...]] = Store(()) if store is None else store
         self.loaded = False
         self.has_more = False
         self._ask = ask

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
-from antiphon import wire
 from antiphon.wire import (
     ChannelEntry,
     ChatEntry,
@@ -23,33 +22,37 @@ from antiphon.wire import (
     Version,
 )
 
-from .calls import Calls, Handler
-from .catch_up import CatchUp
+from .calls import Handler
 from .channel import Channel
-from .channel_list import ChannelList
-from .channels import ChannelReducer
 from .chat import Chat
-from .chat_list import ChatList
-from .chats import ChatReducer
 from .clock import Clock, Delays, SystemClock
 from .context import Context
 from .errors import AntiphonError, SignedOut
-from .inbox import Answer, Inbox, Received
 from .link import Link, LinkState
-from .listeners import EventListeners, EventStream
+from .listeners import EventStream
 from .network import NetworkTransport
-from .outbox import Outbox
 from .rest import Rest
 from .store import Store, Unsubscribe
-from .supervisor import Supervisor
-from .tasks import Tasks
+from .stores import Stores
 from .transport import Transport
-from .typing import Typing, TypingPeople
-from .windows import Window, Windows
+from .typing import Typing
+from .windows import Window
+from .wiring import Parts
 
 log = logging.getLogger(__name__)
 
 SignIn = Callable[[Rest], Awaitable[SessionUser]]
+
+
+class Options(TypedDict, total=False):
+    """What every way to make a client takes besides the address and the person."""
+
+    clock: Clock | None
+    delays: Delays | None
+    transport: Transport | None
+    data_dir: Path | None
+    durable: bool
+    attempts: int | None
 
 
 class Client:
@@ -68,76 +71,54 @@ class Client:
         clock: Clock | None = None,
         delays: Delays | None = None,
         transport: Transport | None = None,
+        data_dir: Path | None = None,
+        durable: bool = True,
+        attempts: int | None = None,
     ) -> None:
-        clock, delays = clock or SystemClock(), delays or Delays()
-        transport = transport or NetworkTransport()
+        """`data_dir` keeps what must survive a restart (None: the folder for a person's data); `durable=False`
+        keeps all in memory. `attempts` limits the attempts in a row to reach the server (None: no limit).
+        """
+        self._url = url.rstrip("/")
+        self._clock = clock or SystemClock()
+        self._delays = delays or Delays()
+        self._transport = transport or NetworkTransport()
+        self._data_dir, self._durable, self._attempts = data_dir, durable, attempts
         state = LinkState.SIGNED_OUT if token is None else LinkState.CONNECTING
-        link: Store[Link] = Store(Link(state, clock.now()))
-        url = url.rstrip("/")
-        self._context = context = Context(
-            url,
-            Rest(transport.exchange(url, delays), lambda: context.token),
-            clock,
-            delays,
-            link,
-            token,
-        )
+        self._stores = Stores(Store(Link(state, self._clock.now())))
         self._sign_in: SignIn | None = None
         self.counts = Counts()
-        self.settings: Store[UserSettings] = Store(UserSettings())
-        self.tags: Store[tuple[ChatTag, ...]] = Store(())
+        self._parts = self._make(token)
 
-        self._inbox = Inbox(context.arrivals)
-        self._listeners = EventListeners()
-        self._calls = Calls(context)
-        self._windows = Windows()
-        self._typing = TypingPeople(clock, delays)
-        self._channel_list = ChannelList(lambda: self._catch_up.channel_refetch.ask())  # noqa: PLW0108 - made below
-        self._outbox = Outbox(context, self._channel_list.last_message_at)
-        self._chat_list = ChatList(lambda: self._catch_up.chat_refetch.ask())  # noqa: PLW0108 - as above
-        self._catch_up = CatchUp(
-            context, self._channel_list, self._chat_list, self._windows, self.settings, self._fetch_tags
+    def _make(self, token: str | None) -> Parts:
+        """Make the parts for one person."""
+        rest = Rest(self._transport.exchange(self._url, self._delays), lambda: context.token)
+        context = Context(
+            self._url,
+            rest,
+            self._clock,
+            self._delays,
+            self._stores.link,
+            token,
+            config=self._stores.config,
+            version=self._stores.version,
+            user=self._stores.user,
+            data_dir=self._data_dir,
+            durable=self._durable,
+            attempts=self._attempts,
         )
-        self._channels = ChannelReducer(
-            context,
-            self._channel_list,
-            self._typing,
-            self._windows,
-            self._outbox,
-            self._catch_up.channel_refetch.ask,
-        )
-        self._chats = ChatReducer(context, self._chat_list, self._windows, self._catch_up.tag_refetch.ask)
-        self._catch_up.channels, self._catch_up.chats = self._channels, self._chats
-        self._supervisor = Supervisor(context, transport, self._arrived, self._catch_up_now)
-        context.say, context.ask_catch_up = self._supervisor.say, self._supervisor.ask_catch_up
-        context.sid = lambda: self._supervisor.sid
-        self._windows.store.subscribe(lambda _: self._read_what_is_looked_at())
-        self._channel_list.store.subscribe(lambda _: self._read_what_is_looked_at())
-        self._root: asyncio.Task[None] | None = None
-        self._closing = asyncio.Event()
+        return Parts(context, self._stores, self._transport, self.counts)
 
     @classmethod
-    def sign_in(
-        cls, url: str, email: str, password: str, *, clock: Clock | None = None, delays: Delays | None = None
-    ) -> Self:
-        """Make a client that signs in with a password when it is entered."""
-        client = cls(url, clock=clock, delays=delays)
+    def sign_in(cls, url: str, email: str, password: str, **options: Unpack[Options]) -> Self:
+        """Make a client that signs in with a password when it is entered; `options` are those of `Client`."""
+        client = cls(url, **options)
         client._sign_in = lambda rest: rest.accounts.sign_in(email, password)
         return client
 
     @classmethod
-    def sign_up(
-        cls,
-        url: str,
-        name: str,
-        email: str,
-        password: str,
-        *,
-        clock: Clock | None = None,
-        delays: Delays | None = None,
-    ) -> Self:
-        """Make a client that makes an account when it is entered."""
-        client = cls(url, clock=clock, delays=delays)
+    def sign_up(cls, url: str, name: str, email: str, password: str, **options: Unpack[Options]) -> Self:
+        """Make a client that makes an account when it is entered; `options` are those of `Client`."""
+        client = cls(url, **options)
         client._sign_in = lambda rest: rest.accounts.sign_up(name, email, password)
         return client
 
@@ -145,7 +126,7 @@ class Client:
 
     async def start(self) -> Self:
         """Sign in if that is wanted, and begin to keep the link. Raises `RequestFailed` or `Unreachable`."""
-        if self._root is not None:
+        if self._parts.started:
             raise AntiphonError("the client has been started already")
         context = self._context
         try:
@@ -158,20 +139,14 @@ class Client:
         except BaseException:  # also when cancelled: what was opened is closed, and the cause goes on
             await context.rest.close()
             raise
-        context.rest.http.on_signed_out = self._supervisor.suspect
-        ready = asyncio.Event()
-        self._root = asyncio.create_task(self._run(ready), name="antiphon:client")
-        await ready.wait()
+        await self._parts.start()
         return self
 
     async def close(self) -> None:
         """End the link and everything that belongs to it. Raises what went wrong inside, if anything
         unexpected did.
         """
-        root, self._root = self._root, None
-        self._closing.set()
-        if root is not None:
-            await asyncio.shield(root)
+        await self._parts.close()
 
     async def sign_out(self) -> None:
         """End the session on the server too. The client then stays, signed out, until it is closed."""
@@ -180,7 +155,7 @@ class Client:
         except SignedOut:
             log.debug("the session had ended before it was signed out")
         finally:
-            self._supervisor.end("signed out")
+            self._parts.supervisor.end("signed out")
             self._context.token = None
 
     async def live(self) -> None:
@@ -197,48 +172,16 @@ class Client:
     ) -> None:
         await self.close()
 
-    async def _run(self, ready: asyncio.Event) -> None:
-        """Own all work of this client: one group, whose end is the end of every task."""
-        context = self._context
-        reason: str | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = context.tasks = Tasks(group)
-                ready.set()
-                tasks.spawn(self._inbox.consume(self._take, self._overflowed), "inbox")
-                if context.token is not None:
-                    tasks.spawn(self._keep_link(), "link")
-                await self._closing.wait()
-                self._channels.reading.close()
-                tasks.cancel_all()
-        except BaseExceptionGroup:
-            reason = "an internal error; see the log"
-            log.exception("the client ends because of an error that it cannot mend")
-            raise
-        finally:
-            ready.set()
-            context.tasks = None
-            self._typing.clear()
-            self._outbox.close()
-            self._listeners.close()
-            await context.rest.close()
-            context.link.set(Link(LinkState.CLOSED, context.clock.now(), reason=reason))
-
-    async def _keep_link(self) -> None:
-        """Keep the link; once signed out, nobody waits for what cannot come."""
-        await self._supervisor.run()
-        reason = self._context.link.value.reason or "signed out"
-        self._typing.clear()
-        self._context.user.set(None)
-        self._outbox.end(reason)
-        self._listeners.end(reason)
+    @property
+    def _context(self) -> Context:
+        return self._parts.context
 
     # State
 
     @property
     def url(self) -> str:
         """The server's address."""
-        return self._context.url
+        return self._url
 
     @property
     def token(self) -> str | None:
@@ -253,37 +196,47 @@ class Client:
     @property
     def link(self) -> Store[Link]:
         """The state of the link."""
-        return self._context.link
+        return self._stores.link
 
     @property
     def config(self) -> Store[ServerConfig | None]:
         """The server's configuration."""
-        return self._context.config
+        return self._stores.config
 
     @property
     def version(self) -> Store[Version | None]:
         """The server's version."""
-        return self._context.version
+        return self._stores.version
 
     @property
     def user(self) -> Store[SessionUser | None]:
         """The person signed in."""
-        return self._context.user
+        return self._stores.user
 
     @property
     def channels(self) -> Store[tuple[ChannelEntry, ...]]:
         """The channels: standard, group, direct; by name, direct ones by their last message."""
-        return self._channel_list.store
+        return self._stores.channels
 
     @property
     def chats(self) -> Store[tuple[ChatEntry, ...]]:
         """The chats, newest first."""
-        return self._chat_list.store
+        return self._stores.chats
+
+    @property
+    def settings(self) -> Store[UserSettings]:
+        """The person's settings."""
+        return self._stores.settings
+
+    @property
+    def tags(self) -> Store[tuple[ChatTag, ...]]:
+        """The tags of the person's chats."""
+        return self._stores.tags
 
     @property
     def typing(self) -> Store[Typing]:
         """Who types, by channel id; in a thread by `channel id/message id`."""
-        return self._typing.store
+        return self._stores.typing
 
     @property
     def me(self) -> UserName | None:
@@ -293,12 +246,12 @@ class Client:
     @property
     def windows(self) -> Store[tuple[Window, ...]]:
         """The windows, the one touched last at the end."""
-        return self._windows.store
+        return self._stores.windows
 
     @property
     def unsent(self) -> int:
         """How many messages wait in the outbox."""
-        return len(self._outbox)
+        return len(self._parts.outbox)
 
     @property
     def old_dialect(self) -> bool:
@@ -309,22 +262,22 @@ class Client:
 
     def open_window(self) -> Window:
         """Open a window: a place where the person looks."""
-        return self._windows.open()
+        return self._parts.windows.open()
 
     def channel(self, id_: str) -> Channel:
         """Give the handle of a channel."""
-        return self._channels.handle(id_)
+        return self._parts.channels.handle(id_)
 
     def chat(self, id_: str) -> Chat:
         """Give the handle of a chat."""
-        return self._chats.handle(id_)
+        return self._parts.chats.handle(id_)
 
     async def new_chat(
         self, text: str, model: str, *, message_id: str | None = None, turn_id: str | None = None
     ) -> Chat:
         """Ask the first question of a new chat; returns when the server has taken it."""
-        chat = await self._chats.make(text, model, message_id, turn_id)
-        self._catch_up.chat_refetch.ask()
+        chat = await self._parts.chats.make(text, model, message_id, turn_id)
+        self._parts.catch_up.chat_refetch.ask()
         chat.refresh_soon()
         return chat
 
@@ -339,74 +292,32 @@ class Client:
     @property
     def has_more_chats(self) -> bool:
         """Whether there are more chats than `chats` holds."""
-        return self._chat_list.has_more
+        return self._parts.chat_list.has_more
 
     async def load_more_chats(self) -> bool:
         """Fetch a further page of chats; give whether there are still more."""
-        return await self._catch_up.chat_pages.load_more()
+        return await self._parts.catch_up.chat_pages.load_more()
 
     async def direct(self, user_id: str) -> Channel:
         """Find or make the conversation with one person."""
         record = await self.rest.channels.direct(user_id)
-        self._catch_up.channel_refetch.ask()
+        self._parts.catch_up.channel_refetch.ask()
         return self.channel(record.id)
 
     def reconnect(self) -> None:
         """Do not wait for the next attempt: the person said so, or the network came back."""
-        self._supervisor.hurry()
+        self._parts.supervisor.hurry()
 
     # Events
 
     def on(self, kind: type[Any], callback: Callable[[Any], Any]) -> Unsubscribe:
         """Call `callback` with each event of a class of `antiphon.wire`, after the stores have changed."""
-        return self._listeners.on(kind, callback, self._context.background())
+        return self._parts.listeners.on(kind, callback, self._context.background())
 
     def events(self, *kinds: type[Any]) -> EventStream:
         """Give the events of these classes as an asynchronous iterator."""
-        return self._listeners.stream(*kinds)
+        return self._parts.listeners.stream(*kinds)
 
     def answer(self, kind: type[Any], handler: Handler) -> Unsubscribe:
         """Let `handler` answer the server's calls of one class."""
-        return self._calls.handle(kind, handler)
-
-    # The way in
-
-    def _arrived(self, name: str, payload: Any, answer: Answer | None) -> None:
-        """Take what a socket brings. Plain and quick: it only puts into the inbox."""
-        event = wire.parse_event(name, payload)
-        if not self._inbox.put(event, answer) and answer is not None:
-            self._calls.refuse(answer, "This client is too busy.")
-
-    def _take(self, received: Received) -> None:
-        event = received.event
-        self.counts.take(event)
-        if received.answer is not None:
-            self._calls.take(event, received.answer)
-        match event:
-            case wire.ChannelEnvelope() | wire.ChannelCreated():
-                self._channels.apply(event, received.stamp)
-            case wire.ChatEnvelope():
-                self._chats.apply(event, received.stamp)
-            case wire.AccessUpdated():
-                self._supervisor.ask_catch_up()
-            case wire.Unknown() | wire.Malformed():
-                log.debug("an event was not understood: %s %s", event.name, event.type)
-        self._listeners.tell(event)
-
-    def _read_what_is_looked_at(self) -> None:
-        """Mark as read what a focused window shows, as soon as it is known to be unread (W-27)."""
-        for entry in self._channel_list.store.value:
-            if entry.unread_count and self._windows.looked_at(("channel", entry.id)):
-                self._channels.reading.read(entry.id)
-
-    def _overflowed(self, dropped: int) -> None:
-        log.warning("%d events were dropped because too many came at once; catching up", dropped)
-        self._supervisor.ask_catch_up()
-
-    async def _catch_up_now(self) -> None:
-        self._typing.clear()
-        await self._catch_up.run()
-        self._channels.reading.caught_up(lambda id_: self._windows.looked_at(("channel", id_)))
-
-    async def _fetch_tags(self) -> None:
-        self.tags.set(tuple(await self.rest.chats.tags()))
+        return self._parts.calls.handle(kind, handler)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from antiphon.wire import ServerConfig, SessionUser, UserName, Version
@@ -37,6 +38,9 @@ class Context:
     config: Store[ServerConfig | None] = field(default_factory=lambda: Store[ServerConfig | None](None))
     version: Store[Version | None] = field(default_factory=lambda: Store[Version | None](None))
     user: Store[SessionUser | None] = field(default_factory=lambda: Store[SessionUser | None](None))
+    data_dir: Path | None = None
+    durable: bool = True
+    attempts: int | None = None
     me: UserName | None = None
     tasks: Tasks | None = None
     say: Say = lambda name, payload: False

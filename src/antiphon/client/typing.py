@@ -23,8 +23,8 @@ class TypingPeople:
     here.
     """
 
-    def __init__(self, clock: Clock, delays: Delays) -> None:
-        self.store: Store[Typing] = Store(MappingProxyType({}))
+    def __init__(self, clock: Clock, delays: Delays, store: Store[Typing] | None = None) -> None:
+        self.store: Store[Typing] = Store(MappingProxyType({})) if store is None else store
         self._clock = clock
         self._delays = delays
         self._timers: dict[tuple[str, str], Cancel] = {}

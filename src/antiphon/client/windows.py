@@ -73,8 +73,8 @@ class Shown:
 class Windows:
     """All windows of a client, the one touched last at the end."""
 
-    def __init__(self) -> None:
-        self.store: Store[tuple[Window, ...]] = Store(())
+    def __init__(self, store: Store[tuple[Window, ...]] | None = None) -> None:
+        self.store: Store[tuple[Window, ...]] = Store(()) if store is None else store
 
     def open(self) -> Window:
         """Open a window."""

@@ -1,0 +1,44 @@
+"""The stores that an application watches. They outlive the person: after a switch the same stores show the new
+one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from antiphon.wire import ChannelEntry, ChatEntry, ChatTag, ServerConfig, SessionUser, UserSettings, Version
+
+from .link import Link
+from .store import Store
+from .typing import Typing
+from .windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """One of each, for as long as the client lives. The parts of the client write into them."""
+
+    link: Store[Link]
+    config: Store[ServerConfig | None] = field(default_factory=lambda: Store[ServerConfig | None](None))
+    version: Store[Version | None] = field(default_factory=lambda: Store[Version | None](None))
+    user: Store[SessionUser | None] = field(default_factory=lambda: Store[SessionUser | None](None))
+    settings: Store[UserSettings] = field(default_factory=lambda: Store(UserSettings()))
+    tags: Store[tuple[ChatTag, ...]] = field(default_factory=lambda: Store[tuple[ChatTag, ...]](()))
+    channels: Store[tuple[ChannelEntry, ...]] = field(
+        default_factory=lambda: Store[tuple[ChannelEntry, ...]](())
+    )
+    chats: Store[tuple[ChatEntry, ...]] = field(default_factory=lambda: Store[tuple[ChatEntry, ...]](()))
+    typing: Store[Typing] = field(default_factory=lambda: Store[Typing](MappingProxyType({})))
+    windows: Store[tuple[Window, ...]] = field(default_factory=lambda: Store[tuple[Window, ...]](()))
+
+    def forget_person(self) -> None:
+        """Empty what belongs to the person; the link and the server's version stay."""
+        self.user.set(None)
+        self.config.set(None)
+        self.settings.set(UserSettings())
+        self.tags.set(())
+        self.channels.set(())
+        self.chats.set(())
+        self.typing.set(MappingProxyType({}))
+        self.windows.set(())

@@ -1,0 +1,179 @@
+"""The parts of a client: made together for one person, wired to each other, run and ended together.
+
+Another person gets new parts (W-35): nothing that belonged to the first one can be left in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from antiphon import wire
+from antiphon.wire import Counts
+
+from .calls import Calls
+from .catch_up import CatchUp
+from .channel_list import ChannelList
+from .channels import ChannelReducer
+from .chat_list import ChatList
+from .chats import ChatReducer
+from .context import Context
+from .inbox import Answer, Inbox, Received
+from .link import Link, LinkState
+from .listeners import EventListeners
+from .outbox import Outbox
+from .stores import Stores
+from .supervisor import Supervisor
+from .tasks import Tasks
+from .transport import Transport
+from .typing import TypingPeople
+from .windows import Windows
+
+log = logging.getLogger(__name__)
+
+
+class Parts:
+    """Everything that works for one person, and the way of an event through it."""
+
+    def __init__(self, context: Context, stores: Stores, transport: Transport, counts: Counts) -> None:
+        self.context = context
+        self.stores = stores
+        self.counts = counts
+        self.inbox = Inbox(context.arrivals)
+        self.listeners = EventListeners()
+        self.calls = Calls(context)
+        self.windows = Windows(stores.windows)
+        self.typing = TypingPeople(context.clock, context.delays, stores.typing)
+        self.channel_list = ChannelList(
+            lambda: self.catch_up.channel_refetch.ask(),  # noqa: PLW0108 - made below
+            stores.channels,
+        )
+        self.outbox = Outbox(context, self.channel_list.last_message_at)
+        self.chat_list = ChatList(
+            lambda: self.catch_up.chat_refetch.ask(),  # noqa: PLW0108 - as above
+            stores.chats,
+        )
+        self.catch_up = CatchUp(
+            context, self.channel_list, self.chat_list, self.windows, stores.settings, self._fetch_tags
+        )
+        self.channels = ChannelReducer(
+            context,
+            self.channel_list,
+            self.typing,
+            self.windows,
+            self.outbox,
+            self.catch_up.channel_refetch.ask,
+        )
+        self.chats = ChatReducer(context, self.chat_list, self.windows, self.catch_up.tag_refetch.ask)
+        self.catch_up.channels, self.catch_up.chats = self.channels, self.chats
+        self.supervisor = Supervisor(context, transport, self.arrived, self._catch_up_now)
+        context.say, context.ask_catch_up = self.supervisor.say, self.supervisor.ask_catch_up
+        context.sid = lambda: self.supervisor.sid
+        self._release = [
+            self.windows.store.subscribe(lambda _: self._read_what_is_looked_at()),
+            self.channel_list.store.subscribe(lambda _: self._read_what_is_looked_at()),
+        ]
+        self._root: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+
+    # Life
+
+    @property
+    def started(self) -> bool:
+        """Whether they run."""
+        return self._root is not None
+
+    async def start(self) -> None:
+        """Begin to keep the link."""
+        self.context.rest.http.on_signed_out = self.supervisor.suspect
+        ready = asyncio.Event()
+        self._root = asyncio.create_task(self._run(ready), name="antiphon:client")
+        await ready.wait()
+
+    async def close(self) -> None:
+        """End everything. Raises what went wrong inside, if anything unexpected did."""
+        root, self._root = self._root, None
+        self._closing.set()
+        if root is not None:
+            await asyncio.shield(root)
+
+    async def _run(self, ready: asyncio.Event) -> None:
+        """Own all work: one group, whose end is the end of every task."""
+        context = self.context
+        reason: str | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = context.tasks = Tasks(group)
+                ready.set()
+                tasks.spawn(self.inbox.consume(self._take, self._overflowed), "inbox")
+                if context.token is not None:
+                    tasks.spawn(self._keep_link(), "link")
+                await self._closing.wait()
+                self.channels.reading.close()
+                tasks.cancel_all()
+        except BaseExceptionGroup:
+            reason = "an internal error; see the log"
+            log.exception("the client ends because of an error that it cannot mend")
+            raise
+        finally:
+            ready.set()
+            context.tasks = None
+            for release in self._release:
+                release()
+            self.typing.clear()
+            self.outbox.close()
+            self.listeners.close()
+            await context.rest.close()
+            context.link.set(Link(LinkState.CLOSED, context.clock.now(), reason=reason))
+
+    async def _keep_link(self) -> None:
+        """Keep the link; once signed out, nobody waits for what cannot come."""
+        await self.supervisor.run()
+        reason = self.context.link.value.reason or "signed out"
+        self.typing.clear()
+        self.context.user.set(None)
+        self.outbox.end(reason)
+        self.listeners.end(reason)
+
+    # The way in
+
+    def arrived(self, name: str, payload: Any, answer: Answer | None) -> None:
+        """Take what a socket brings. Plain and quick: it only puts into the inbox."""
+        event = wire.parse_event(name, payload)
+        if not self.inbox.put(event, answer) and answer is not None:
+            self.calls.refuse(answer, "This client is too busy.")
+
+    def _take(self, received: Received) -> None:
+        event = received.event
+        self.counts.take(event)
+        if received.answer is not None:
+            self.calls.take(event, received.answer)
+        match event:
+            case wire.ChannelEnvelope() | wire.ChannelCreated():
+                self.channels.apply(event, received.stamp)
+            case wire.ChatEnvelope():
+                self.chats.apply(event, received.stamp)
+            case wire.AccessUpdated():
+                self.supervisor.ask_catch_up()
+            case wire.Unknown() | wire.Malformed():
+                log.debug("an event was not understood: %s %s", event.name, event.type)
+        self.listeners.tell(event)
+
+    def _read_what_is_looked_at(self) -> None:
+        """Mark as read what a focused window shows, as soon as it is known to be unread (W-27)."""
+        for entry in self.channel_list.store.value:
+            if entry.unread_count and self.windows.looked_at(("channel", entry.id)):
+                self.channels.reading.read(entry.id)
+
+    def _overflowed(self, dropped: int) -> None:
+        log.warning("%d events were dropped because too many came at once; catching up", dropped)
+        self.supervisor.ask_catch_up()
+
+    async def _catch_up_now(self) -> None:
+        self.typing.clear()
+        await self.catch_up.run()
+        self.channels.reading.caught_up(lambda id_: self.windows.looked_at(("channel", id_)))
+
+    async def _fetch_tags(self) -> None:
+        self.stores.tags.set(tuple(await self.context.rest.chats.tags()))
