@@ -148,6 +148,15 @@ async def test_the_heartbeat_interval_is_told_when_it_is_set(tmp_path: Path) -> 
         assert (await server.nobody.get("/api/config"))["features"]["websocket_heartbeat_interval"] == 10
 
 
+async def test_a_socket_is_told_how_often_it_will_be_pinged(tmp_path: Path) -> None:
+    """A client knows by it after how much silence the link is dead; settings scale it."""
+    async with serving(tmp_path / "data", websocket_ping_interval=3, websocket_ping_timeout=2) as server:
+        path = "/ws/socket.io/?EIO=4&transport=polling"
+        async with server.nobody.http.get(server.url + path) as answer:
+            opened = json.loads((await answer.text())[1:])
+        assert (opened["pingInterval"], opened["pingTimeout"]) == (3000, 2000)
+
+
 async def test_a_0_6_client_gets_what_it_expects(tmp_path: Path) -> None:
     """Dialect 0.6: `access_control` beside the grants, and data whole in lists."""
     async with serving(tmp_path / "data", dialect="0.6") as server:

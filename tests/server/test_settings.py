@@ -29,6 +29,8 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ENABLE_SIGNUP", "false", "enable_signup", False),
         ("DEFAULT_USER_ROLE", "pending", "default_user_role", "pending"),
         ("WEBSOCKET_HEARTBEAT_INTERVAL", "20", "websocket_heartbeat_interval", 20),
+        ("WEBSOCKET_SERVER_PING_INTERVAL", "10", "websocket_ping_interval", 10),
+        ("ANTIPHON_WEBSOCKET_PING_TIMEOUT", "5", "websocket_ping_timeout", 5),
         ("OPENAI_API_BASE_URL", "http://a/v1/", "openai_api_base_urls", ("http://a/v1",)),
         (
             "OPENAI_API_BASE_URLS",
@@ -65,6 +67,8 @@ def test_settings_come_from_the_environment(
         ("WEBSOCKET_HEARTBEAT_INTERVAL", "1", "5 to 90"),
         ("WEBSOCKET_HEARTBEAT_INTERVAL", "91", "5 to 90"),
         ("WEBSOCKET_HEARTBEAT_INTERVAL", "soon", "5 to 90"),
+        ("WEBSOCKET_SERVER_PING_INTERVAL", "0", "1 to 300"),
+        ("WEBSOCKET_SERVER_PING_TIMEOUT", "0.5", "1 to 300"),
         ("OPENAI_API_BASE_URLS", "http://a;b", "http addresses"),
         ("OLLAMA_BASE_URL", "localhost", "http address"),
         ("DATABASE_URL", "mysql://x", "sqlite:///file"),

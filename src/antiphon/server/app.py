@@ -131,7 +131,13 @@ def _state(settings: ServerSettings, anonymous_seconds: float) -> ServerState:
         },
     )
     directory = Directory(database, lambda person: may_use_channels(config, person), dialect=settings.dialect)
-    live = Live(principals.of_token, directory.rooms_of, anonymous_seconds=anonymous_seconds)
+    live = Live(
+        principals.of_token,
+        directory.rooms_of,
+        anonymous_seconds=anonymous_seconds,
+        ping_interval=settings.websocket_ping_interval,
+        ping_timeout=settings.websocket_ping_timeout,
+    )
     state = ServerState(
         settings=settings,
         database=database,

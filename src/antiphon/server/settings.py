@@ -106,6 +106,20 @@ class ServerSettings(BaseSettings):
         validation_alias=_names("WEBSOCKET_HEARTBEAT_INTERVAL", "WEBSOCKET_HEARTBEAT_INTERVAL"),
         description="whole seconds from 5 to 90",
     )
+    websocket_ping_interval: int = Field(
+        default=25,
+        ge=1,
+        le=300,
+        validation_alias=_names("WEBSOCKET_PING_INTERVAL", "WEBSOCKET_SERVER_PING_INTERVAL"),
+        description="whole seconds from 1 to 300",
+    )
+    websocket_ping_timeout: int = Field(
+        default=20,
+        ge=1,
+        le=300,
+        validation_alias=_names("WEBSOCKET_PING_TIMEOUT", "WEBSOCKET_SERVER_PING_TIMEOUT"),
+        description="whole seconds from 1 to 300",
+    )
     token_lifetime: Annotated[int | None, BeforeValidator(_span)] = Field(
         default=4 * _SPANS["w"],
         ge=60,

@@ -58,7 +58,13 @@ class Live:
     """
 
     def __init__(
-        self, authenticate: Authenticate, rooms_of: RoomsOf, *, anonymous_seconds: float = ANONYMOUS_SECONDS
+        self,
+        authenticate: Authenticate,
+        rooms_of: RoomsOf,
+        *,
+        anonymous_seconds: float = ANONYMOUS_SECONDS,
+        ping_interval: int = 25,
+        ping_timeout: int = 20,
     ) -> None:
         self._authenticate = authenticate
         self._rooms_of = rooms_of
@@ -78,8 +84,8 @@ class Live:
             always_connect=False,
             transports=["websocket", "polling"],
             cors_allowed_origins=None,
-            ping_interval=25,
-            ping_timeout=20,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
             max_http_buffer_size=MAX_FRAME_BYTES,
             http_compression=False,
         )
