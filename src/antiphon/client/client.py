@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
@@ -26,7 +27,7 @@ from .calls import Handler
 from .channel import Channel
 from .chat import Chat
 from .clock import Clock, Delays, SystemClock
-from .context import Context
+from .context import Context, SignIn
 from .errors import AntiphonError, SignedOut
 from .link import Link, LinkState
 from .listeners import EventStream
@@ -40,8 +41,6 @@ from .windows import Window
 from .wiring import Parts
 
 log = logging.getLogger(__name__)
-
-SignIn = Callable[[Rest], Awaitable[SessionUser]]
 
 
 class Options(TypedDict, total=False):
@@ -86,6 +85,8 @@ class Client:
         state = LinkState.SIGNED_OUT if token is None else LinkState.CONNECTING
         self._stores = Stores(Store(Link(state, self._clock.now())))
         self._sign_in: SignIn | None = None
+        self._sign_in_again: SignIn | None = None
+        self._switching = asyncio.Lock()
         self.counts = Counts()
         self._parts = self._make(token)
 
@@ -105,6 +106,7 @@ class Client:
             data_dir=self._data_dir,
             durable=self._durable,
             attempts=self._attempts,
+            sign_in_again=self._sign_in_again,
         )
         return Parts(context, self._stores, self._transport, self.counts)
 
@@ -113,6 +115,7 @@ class Client:
         """Make a client that signs in with a password when it is entered; `options` are those of `Client`."""
         client = cls(url, **options)
         client._sign_in = lambda rest: rest.accounts.sign_in(email, password)
+        client._sign_in_again = client._context.sign_in_again = client._sign_in
         return client
 
     @classmethod
@@ -120,6 +123,7 @@ class Client:
         """Make a client that makes an account when it is entered; `options` are those of `Client`."""
         client = cls(url, **options)
         client._sign_in = lambda rest: rest.accounts.sign_up(name, email, password)
+        client._context.sign_in_again = lambda rest: rest.accounts.sign_in(email, password)
         return client
 
     # Life
@@ -143,13 +147,28 @@ class Client:
         return self
 
     async def close(self) -> None:
-        """End the link and everything that belongs to it. Raises what went wrong inside, if anything
-        unexpected did.
+        """End the link and everything that belongs to it."""
+        async with self._switching:
+            await self._parts.close()
+
+    async def switch(self, token: str) -> None:
+        """Become another person, with a new socket (W-35).
+
+        Everything of the former one is forgotten first: the stores stay the same objects and are emptied, the
+        handles, windows, listeners and handlers end with the person they were made for.
         """
-        await self._parts.close()
+        async with self._switching:
+            if not self._parts.started:
+                raise AntiphonError("the client is not running: give the token when it is made")
+            self._parts.listeners.end("another person signs in")
+            await self._parts.close(LinkState.CONNECTING)
+            self._stores.forget_person()
+            self._parts = self._make(token)
+            await self._parts.start()
 
     async def sign_out(self) -> None:
         """End the session on the server too. The client then stays, signed out, until it is closed."""
+        self._context.sign_in_again = None
         try:
             await self._context.rest.accounts.sign_out()
         except SignedOut:
@@ -160,7 +179,8 @@ class Client:
 
     async def live(self) -> None:
         """Wait until the link is live. Raises `AntiphonError` when it will not be."""
-        link = await self._context.until_link(lambda link: link.state is LinkState.LIVE or self._context.over)
+        ends = {LinkState.LIVE, LinkState.GAVE_UP, LinkState.SIGNED_OUT, LinkState.CLOSED}
+        link = await self._context.until_link(lambda link: link.state in ends)
         if link.state is not LinkState.LIVE:
             raise AntiphonError(f"the link is {link.state.value}: {link.reason or 'nobody is signed in'}")
 
@@ -192,6 +212,16 @@ class Client:
     def rest(self) -> Rest:
         """The server's REST door, typed."""
         return self._context.rest
+
+    @property
+    def clock(self) -> Clock:
+        """Where the client takes the time from."""
+        return self._clock
+
+    @property
+    def delays(self) -> Delays:
+        """Every duration of the client."""
+        return self._delays
 
     @property
     def link(self) -> Store[Link]:
@@ -305,17 +335,28 @@ class Client:
         return self.channel(record.id)
 
     def reconnect(self) -> None:
-        """Do not wait for the next attempt: the person said so, or the network came back."""
+        """Do not wait for the next attempt, and begin again if the client gave up: the person said so, or the
+        network came back.
+        """
         self._parts.supervisor.hurry()
+
+    @property
+    def faults(self) -> int:
+        """How many errors of its own the client has survived; each is in the log."""
+        return self._context.faults.count
 
     # Events
 
     def on(self, kind: type[Any], callback: Callable[[Any], Any]) -> Unsubscribe:
-        """Call `callback` with each event of a class of `antiphon.wire`, after the stores have changed."""
-        return self._parts.listeners.on(kind, callback, self._context.background())
+        """Call `callback` with each event of a class of `antiphon.wire`, after the stores have changed, or of
+        one of `antiphon.client.lifecycle`.
+        """
+        return self._parts.listeners.on(kind, callback, self._context.background)
 
     def events(self, *kinds: type[Any]) -> EventStream:
-        """Give the events of these classes as an asynchronous iterator."""
+        """Give the events of these classes as an asynchronous iterator; without any, all that the server
+        sends.
+        """
         return self._parts.listeners.stream(*kinds)
 
     def answer(self, kind: type[Any], handler: Handler) -> Unsubscribe:
