@@ -39,7 +39,7 @@ EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
         {"questions": [{"question": "Which?"}], "allow_other": True, "timeout_ms": 120000},
     ),
     chat(
-        "request:elicitation", {"mode": "form", "message": "Who?", "requested_schema": {}, "server_name": "x"}
+        "request:elicitation", {"mode": "form", "message": "Who?", "requestedSchema": {}, "server_name": "x"}
     ),
     chat("request:interaction:done", {"interaction_id": "i1"}),
     chat("context_compaction", {"action": "compact", "description": "…", "done": False}),

@@ -126,6 +126,28 @@ class UserSettings(WireModel):
 
     ui: JsonObject = Field(default_factory=dict)
 
+    # Properties, not fields: what a page once stored under `ui` is kept as it is, and a switch that is no
+    # boolean counts as not set instead of making all settings unreadable.
+
+    @property
+    def notification_enabled(self) -> bool:
+        """Whether notifications of the operating system are wanted (`ui.notificationEnabled`)."""
+        return self._switch("notificationEnabled", False)
+
+    @property
+    def notification_sound(self) -> bool:
+        """Whether notifications make a sound (`ui.notificationSound`)."""
+        return self._switch("notificationSound", True)
+
+    @property
+    def notification_sound_always(self) -> bool:
+        """Whether each finished answer makes a sound (`ui.notificationSoundAlways`)."""
+        return self._switch("notificationSoundAlways", False)
+
+    def _switch(self, name: str, default: bool) -> bool:
+        value = self.ui.get(name)
+        return value if isinstance(value, bool) else default
+
 
 class AdminConfig(WireModel):
     """GET and POST /api/v1/auths/admin/config: the switches that Antiphon uses; others are kept."""

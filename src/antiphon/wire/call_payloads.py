@@ -6,15 +6,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from .base import JsonObject, L, Number, WireModel
+from pydantic import Field
+
+from .base import AliasedModel, JsonObject, L, Number, WireModel
 
 
 class Question(WireModel):
-    """A yes-or-no question; the answer is a boolean."""
+    """A yes-or-no question; the answer is a boolean. With a `tool_call` (0.12.4: `{id, name, arguments}`) it
+    asks for leave to call a tool, and has neither title nor message.
+    """
 
     title: str | None = None
     message: str | None = None
     interaction_id: Annotated[str | None, L] = None
+    tool_call: Annotated[JsonObject | None, L] = None
 
 
 class InputQuestion(Question):
@@ -33,7 +38,10 @@ class PageScript(WireModel):
 
 
 class UserInputForm(WireModel):
-    """Several questions at once; the answer is `{status, answers}`. `timeout_ms` in milliseconds."""
+    """Several questions at once; the answer is `{status, answers}`: status "answered" or "cancelled", answers by
+    question id, each `{type: "option", option_index, label, description}` or `{type: "other", text}`.
+    `timeout_ms` in milliseconds; the server holds it between 60 and 240 s.
+    """
 
     questions: list[JsonObject]
     allow_other: bool | None = None
@@ -41,12 +49,14 @@ class UserInputForm(WireModel):
     interaction_id: str | None = None
 
 
-class ElicitationForm(WireModel):
-    """A tool server asks the person; the answer is `{action, content}`."""
+class ElicitationForm(AliasedModel):
+    """A tool server asks the person; the answer is `{action, content}`: action accept, decline or cancel,
+    content only for an accepted form. `mode` is "form" (with a JSON schema) or "url".
+    """
 
     mode: str | None = None
     message: str | None = None
-    requested_schema: JsonObject | None = None
+    requested_schema: JsonObject | None = Field(default=None, alias="requestedSchema")
     url: str | None = None
     server_name: str | None = None
     interaction_id: str | None = None
