@@ -53,3 +53,24 @@ def _says_no_more(there_is_data: bool, held: Message, other: Message) -> bool:
     if not there_is_data:
         return not held.data
     return bool(held.data) and other.updated_at == held.updated_at
+
+
+def completed(answer: Message, shown: Message) -> Message:
+    """Give the answer of a post, which names no user and no counters, with what the row shown has of them."""
+    missing: dict[str, Any] = {
+        name: getattr(shown, name) for name in shown.model_fields_set - answer.model_fields_set - {"id"}
+    }
+    if answer.user is None and shown.user is not None:
+        missing["user"] = shown.user
+    return answer.model_copy(update=missing) if missing else answer
+
+
+def requoted(message: Message, quoted: Message | None) -> Message:
+    """Give a message whose quote is brought up to date; None says that what it quotes is gone."""
+    quote = message.reply_to_message
+    if quote is None:
+        return message
+    if quoted is None:
+        return message.model_copy(update={"reply_to_message": None})
+    fresh = merged(quote, quoted, later=False)
+    return message if fresh is quote else message.model_copy(update={"reply_to_message": fresh})

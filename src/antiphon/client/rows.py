@@ -14,7 +14,8 @@ RowState = Literal["confirmed", "pending", "failed"]
 class Row:
     """A message as shown.
 
-    `key` is stable for the row's life: the `temp_id` if it was sent here, else the message's id.
+    `key` is stable for the row's life: the `temp_id` if it was sent here, else the message's id. `changing`:
+    the message is shown with a change of this person's own that the server has not settled yet.
     """
 
     key: str
@@ -22,6 +23,7 @@ class Row:
     state: RowState = "confirmed"
     error: str | None = None
     temp_id: str | None = None
+    changing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
