@@ -260,6 +260,7 @@ class Chat:
         if turn_id in turns and turn_id not in turns.refused:
             return self.id  # What it has written must not be lost to a repeat.
         now = context.clock.now()
+        again = turn_id in turns.refused
         if message_id in turns:
             parent_id = turns.message(message_id).parent_id  # A repeat stands where the first try stood.
         asked = asking.question(message_id, parent_id, turn_id, text, model, now)
@@ -289,6 +290,9 @@ class Chat:
             raise
         finally:
             turns.unsent.discard(turn_id)
+        if again:
+            # The first try may have arrived, and its answer may have ended while the link was down.
+            self.refresh_soon()
         if new and accepted.chat_id is not None:
             self.id = accepted.chat_id
         return self.id
