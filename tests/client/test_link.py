@@ -16,6 +16,7 @@ from tests.client.peer import no, ok, serving, until
 from antiphon import Client, Rejected
 from antiphon.client import LinkState
 from antiphon.client.errors import AntiphonError, SendFailed, SignedOut, Unreachable
+from antiphon.wire import ChannelEnvelope
 
 
 def states(client: Client) -> list[LinkState]:
@@ -417,7 +418,7 @@ async def test_whoever_waits_for_events_is_told_of_the_sign_out() -> None:
         async def listen(event: object) -> None:
             heard.append(event)
 
-        client.on(object, listen)
+        client.on(ChannelEnvelope, listen)
         await client.sign_out()
         with pytest.raises(SignedOut, match="signed out"):
             await waiting

@@ -29,6 +29,7 @@ from .chat import Chat
 from .clock import Clock, Delays, SystemClock
 from .context import Context, SignIn
 from .errors import AntiphonError, SignedOut
+from .finding import find_channel
 from .link import Link, LinkState
 from .listeners import EventStream
 from .network import NetworkTransport
@@ -74,8 +75,8 @@ class Client:
         durable: bool = True,
         attempts: int | None = None,
     ) -> None:
-        """`data_dir` keeps what must survive a restart (None: the folder for a person's data); `durable=False`
-        keeps all in memory. `attempts` limits the attempts in a row to reach the server (None: no limit).
+        """`data_dir` keeps what must survive a restart (None: the folder for a person's data);
+        `durable=False` keeps all in memory. `attempts` limits the attempts in a row to reach the server.
         """
         self._url = url.rstrip("/")
         self._clock = clock or SystemClock()
@@ -85,7 +86,6 @@ class Client:
         state = LinkState.SIGNED_OUT if token is None else LinkState.CONNECTING
         self._stores = Stores(Store(Link(state, self._clock.now())))
         self._sign_in: SignIn | None = None
-        self._sign_in_again: SignIn | None = None
         self._switching = asyncio.Lock()
         self.counts = Counts()
         self._parts = self._make(token)
@@ -106,7 +106,6 @@ class Client:
             data_dir=self._data_dir,
             durable=self._durable,
             attempts=self._attempts,
-            sign_in_again=self._sign_in_again,
         )
         return Parts(context, self._stores, self._transport, self.counts)
 
@@ -115,7 +114,7 @@ class Client:
         """Make a client that signs in with a password when it is entered; `options` are those of `Client`."""
         client = cls(url, **options)
         client._sign_in = lambda rest: rest.accounts.sign_in(email, password)
-        client._sign_in_again = client._context.sign_in_again = client._sign_in
+        client._context.sign_in_again = client._sign_in
         return client
 
     @classmethod
@@ -297,6 +296,14 @@ class Client:
     def channel(self, id_: str) -> Channel:
         """Give the handle of a channel."""
         return self._parts.channels.handle(id_)
+
+    async def find_channel(self, name: str) -> Channel:
+        """Find a channel by what a person calls it: `general`, `#general`, `@Ann` for a conversation with
+        her, or its id. Raises `NotFound`, and `AntiphonError` where several are called that.
+        """
+        held = self._parts.channel_list
+        entries = self.channels.value if held.loaded else await self.rest.channels.list()
+        return self.channel(find_channel(entries, name).id)
 
     def chat(self, id_: str) -> Chat:
         """Give the handle of a chat."""

@@ -79,6 +79,12 @@ class Delays:
     """How often the time of day is compared with the monotonic time."""
     wake_jump: float = 10.0
     """A difference above this means that the machine slept."""
+    session_ahead: float = 60.0
+    """A session is said to end this long before it does."""
+    session_again: float = 10.0
+    """Between two tries to renew a session, or to have its end confirmed."""
+    access: float = 2.0
+    """How long the server may take to end the connection after it changed what the person may do."""
     typing_expiry: float = 5.0
     """A person who sent no further sign stops typing after this."""
     typing_throttle: float = 2.0

@@ -1,4 +1,5 @@
-"""One Socket.IO connection, from its first packet to its end. Nothing else in the client knows Socket.IO.
+"""One Socket.IO connection, from its first packet to its end. Nothing but this and
+`socket_io` knows Socket.IO.
 
 A connection is used once: the supervisor opens a new one, with its own HTTP session and the token of that
 moment, for each attempt (W-07). The library's own reconnection is off.
@@ -12,20 +13,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
-import engineio  # type: ignore[import-untyped]  # it ships no types
 import socketio  # type: ignore[import-untyped]  # it ships no types
 
-from .inbox import Answer
+from .reasons import why
+from .socket_io import MOST_BYTES, SocketIO, end_engine
 from .transport import Arrived, ConnectFailed, NoSocket
 
 log = logging.getLogger(__name__)
 
 PATH = "/ws/socket.io"
-MOST_BYTES = 32 * 1024 * 1024
-"""Largest packet that is read; Open WebUI sends up to 16 MiB, aiohttp's own limit of 4 MiB would cut the
-link.
-"""
-
 UNEXPLAINED = "Connection error"
 """What the library says when a WebSocket does not open, for whatever reason."""
 
@@ -36,33 +32,6 @@ _library_log = logging.getLogger(f"{__name__}.library")
 _library_log.setLevel(logging.CRITICAL)
 """The library logs payloads (W-81); we log states."""
 
-"""Takes an event's name, its payload, and the way to answer it; it must not wait."""
-
-
-class _Socket(socketio.AsyncClient):  # type: ignore[misc]  # python-socketio has no type information
-    """The library's client with one change: an event goes straight to `arrived`, and is answered when we say
-    so.
-
-    The library answers with what a handler returns and runs waiting handlers out of order; we need neither.
-    """
-
-    arrived: Arrived
-
-    async def _handle_event(self, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002 - the library's name
-        answer = None
-        if id is not None:
-            answer = self._answer(namespace or "/", id)
-        self.arrived(str(data[0]), data[1] if len(data) > 1 else None, answer)
-
-    def _answer(self, namespace: str, id_: int) -> Answer:
-        async def answer(value: object) -> None:
-            if namespace not in self.namespaces:
-                return  # The connection ended meanwhile; the server has noticed.
-            packet = self.packet_class(socketio.packet.ACK, namespace=namespace, id=id_, data=[value])
-            await self._send_packet(packet)
-
-        return answer
-
 
 class Connection:
     """An open connection. `ended` is set, with a reason, when it is over for whatever cause."""
@@ -71,7 +40,7 @@ class Connection:
         self.reason: str | None = None
         self._ended = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
-        self._io = _Socket(
+        self._io = SocketIO(
             reconnection=False,
             handle_sigint=False,
             logger=_library_log,
@@ -79,6 +48,7 @@ class Connection:
             websocket_extra_options={"max_msg_size": MOST_BYTES},
         )
         self._io.arrived = arrived
+        self._io.eio.broken = self._on_end
         self._io.on("disconnect", self._on_end)
         self._io.on("connect_error", self._on_refusal)
         self._refusal: str | None = None
@@ -105,11 +75,13 @@ class Connection:
             )
         except socketio.exceptions.SocketIOError as error:
             if self._refusal is None or self._refusal == UNEXPLAINED:
-                raise NoSocket("the connection failed") from error
+                raise _unexplained(error) from error
             raise ConnectFailed(self._refusal) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            # ValueError: an answer that is no Engine.IO (a proxy's page, for instance).
-            raise ConnectFailed(f"the connection failed: {type(error).__name__}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectFailed(why(error) or f"the connection failed: {type(error).__name__}") from error
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            # An answer that is no Engine.IO (a proxy's page, for instance).
+            raise ConnectFailed("what answers there does not speak this protocol") from error
 
     async def emit(self, name: str, payload: dict[str, Any]) -> None:
         """Send an event, without an acknowledgement. Raises `ConnectFailed` when the connection is over."""
@@ -156,7 +128,7 @@ class Connection:
         except (TimeoutError, socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError):
             log.debug("the connection was already broken when it was closed")
         finally:
-            await _end(io.eio)
+            await end_engine(io.eio)
             if http is not None:
                 await http.close()
             self._on_end("closed")
@@ -171,15 +143,12 @@ class Connection:
         self._refusal = str(message) if message else None
 
 
-async def _end(eio: Any) -> None:
-    """End the engine's loops, which it forgets to end when a connection dies while it opens."""
-    tasks = [
-        task for task in (eio.read_loop_task, eio.write_loop_task) if task is not None and not task.done()
-    ]
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.gather(*tasks, return_exceptions=True)
-    # It keeps every client that is connected in a list, and one that dies while it says farewell stays there.
-    if eio in engineio.base_client.connected_clients:
-        engineio.base_client.connected_clients.remove(eio)
+def _unexplained(error: BaseException) -> ConnectFailed:
+    """Find out why the library's connection failed, from the errors that it hides behind its own."""
+    cause: BaseException | None = error
+    while cause is not None:
+        words = why(cause)
+        if words is not None:
+            return ConnectFailed(words)
+        cause = cause.__cause__ or cause.__context__
+    return NoSocket("the connection failed")

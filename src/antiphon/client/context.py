@@ -5,7 +5,7 @@ work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from antiphon.wire import ServerConfig, SessionUser, UserName, Version
 
 from .arrivals import Arrivals
 from .clock import Clock, Delays
-from .errors import AntiphonError, SignedOut
+from .errors import AntiphonError, SignedOut, Unreachable
+from .faults import Faults
+from .lifecycle import Announce
 from .link import Link, LinkState
 from .rest import Rest
 from .store import Store
@@ -22,6 +24,10 @@ from .tasks import Tasks
 
 Say = Callable[[str, dict[str, Any]], bool]
 """Sends an event over the socket now, or gives False: nothing is kept for later (W-11)."""
+
+
+SignIn = Callable[[Rest], Awaitable[SessionUser]]
+"""Signs in; raises what the server says to it."""
 
 
 @dataclass(slots=True)
@@ -41,11 +47,18 @@ class Context:
     data_dir: Path | None = None
     durable: bool = True
     attempts: int | None = None
+    sign_in_again: SignIn | None = None
+    """Signs in with the password, where one was given."""
+    announce: Announce = lambda event: None
     me: UserName | None = None
     tasks: Tasks | None = None
     say: Say = lambda name, payload: False
     sid: Callable[[], str | None] = lambda: None
     ask_catch_up: Callable[[], None] = lambda: None
+    faults: Faults = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.faults = Faults(self.clock, self.delays)
 
     @property
     def ours(self) -> bool:
@@ -96,8 +109,10 @@ class Context:
             raise SignedOut(401, link.reason or "nobody is signed in")
         if link.state is LinkState.CLOSED:
             raise AntiphonError("the client is closed")
+        if link.state is LinkState.GAVE_UP:
+            raise Unreachable(link.reason or "the server cannot be reached")
 
     @property
     def over(self) -> bool:
-        """Whether the link will not come back by itself."""
+        """Whether the link will not come back for this person."""
         return self.link.value.state in {LinkState.SIGNED_OUT, LinkState.CLOSED}

@@ -48,10 +48,22 @@ class Inbox:
             return False
         return True
 
-    async def consume(self, take: Callable[[Received], None], overflowed: Callable[[int], None]) -> None:
-        """Hand over every event in order, for ever; after an overflow tell how many are missing."""
+    async def consume(
+        self,
+        take: Callable[[Received], None],
+        overflowed: Callable[[int], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Hand over every event in order, for ever; after an overflow tell how many are missing.
+
+        An error of `take` is told to `failed`, and the next event has its turn.
+        """
         while True:
-            take(await self._queue.get())
+            received = await self._queue.get()
+            try:
+                take(received)
+            except Exception as error:  # noqa: BLE001 - one event that a reducer stumbles over must not stop all others
+                failed(error)
             if self.dropped and self._queue.empty():
                 dropped, self.dropped = self.dropped, 0
                 overflowed(dropped)

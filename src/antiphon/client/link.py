@@ -13,6 +13,7 @@ class LinkState(StrEnum):
     CATCHING_UP = "catching_up"
     LIVE = "live"
     WAITING = "waiting"
+    GAVE_UP = "gave_up"
     SIGNED_OUT = "signed_out"
     CLOSED = "closed"
 
@@ -27,7 +28,8 @@ class Link:
     """The state, since when (unix seconds), and why.
 
     `attempt` counts the attempts since the link was last live; `next_attempt_at` (unix seconds) is set while
-    waiting.
+    waiting. `reason` is the last error in words that a person understands; it stays while the next attempt is
+    under way, and goes when the link is live.
     """
 
     state: LinkState

@@ -10,13 +10,16 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, Self
 
-from antiphon.wire import ServerEvent
+from antiphon.wire import Event, Malformed, ServerEvent, Unknown
 
 from .errors import AntiphonError, Lagged, SignedOut
+from .lifecycle import LifecycleEvent
 from .store import Unsubscribe, call_safely
 from .tasks import Tasks
 
 log = logging.getLogger(__name__)
+
+_WIRE = (Event, Unknown, Malformed)
 
 WAITING = 1_000
 """Events that one subscriber may leave untaken."""
@@ -33,13 +36,13 @@ class EventStream:
 
     def __init__(self, kinds: tuple[type[Any], ...], release: Callable[[EventStream], None]) -> None:
         self.kinds = kinds
-        self._queue: asyncio.Queue[ServerEvent | None] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[ServerEvent | LifecycleEvent | None] = asyncio.Queue(WAITING)
         self._missed = 0
         self._error: AntiphonError | None = None
         self._release = release
         self.closed = False
 
-    def put(self, event: ServerEvent) -> None:
+    def put(self, event: ServerEvent | LifecycleEvent) -> None:
         """Add an event; when there is no room it is counted as missed."""
         try:
             self._queue.put_nowait(event)
@@ -92,13 +95,15 @@ class EventListeners:
     def __len__(self) -> int:
         return len(self._callbacks) + len(self._streams)
 
-    def tell(self, event: ServerEvent) -> None:
-        """Hand an event to whoever wants its class."""
+    def tell(self, event: ServerEvent | LifecycleEvent) -> None:
+        """Hand an event to whoever wants its class. A stream of no class in particular is one of the
+        server's events.
+        """
         for token, (kind, callback) in list(self._callbacks.items()):
             if token in self._callbacks and isinstance(event, kind):
                 call_safely(_plain(callback), event)
         for stream in tuple(self._streams):
-            if not stream.kinds or isinstance(event, stream.kinds):
+            if isinstance(event, stream.kinds or _WIRE):
                 stream.put(event)
 
     def stream(self, *kinds: type[Any]) -> EventStream:
@@ -114,12 +119,15 @@ class EventListeners:
         self,
         kind: type[Any],
         callback: Callable[[Any], None] | Callable[[Any], Awaitable[None]],
-        tasks: Tasks,
+        tasks: Callable[[], Tasks],
     ) -> Unsubscribe:
-        """Call `callback` with each event of a class; an asynchronous one takes them one after the other."""
+        """Call `callback` with each event of a class; an asynchronous one takes them one after the other, as
+        a task among `tasks`.
+        """
         if inspect.iscoroutinefunction(callback):
+            background = tasks()  # Raises before anything is attached.
             stream = self.stream(kind)
-            tasks.spawn(_feed(stream, callback), "listener")
+            background.spawn(_feed(stream, callback), "listener")
             return stream.close
         token = object()
         self._callbacks[token] = (kind, callback)  # type: ignore[assignment]  # checked above: it is synchronous

@@ -1,6 +1,4 @@
-"""The stores that an application watches. They outlive the person: after a switch the same stores show the new
-one.
-"""
+"""The stores that an application watches. They outlive the person: a switch empties them for the new one."""
 
 from __future__ import annotations
 

@@ -7,30 +7,36 @@ start and stop with the link and retry by themselves; joining waits for none of 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from antiphon.wire import UserJoinAck, UserName
-
+from .attempt import Attempts
 from .backoff import Backoff
 from .context import Context
-from .errors import AntiphonError, BadAnswer, RequestFailed, SignedOut, Unreachable
+from .errors import BadAnswer, RequestFailed, SignedOut, Unreachable
+from .keeping import Access, Keeping
+from .lifecycle import (
+    AttemptBegan,
+    Connected,
+    ConnectError,
+    Disconnected,
+    GaveUp,
+    RetryScheduled,
+    SessionEnded,
+)
 from .link import Link, LinkState
-from .rest.http import checked
-from .tasks import together
-from .transport import Arrived, ConnectFailed, NoSocket, Socket, Transport
+from .reasons import BY_SERVER, ENDED, SILENT
+from .session import SessionWatch
+from .tasks import first
+from .transport import Arrived, ConnectFailed, NoSocket, Transport
+from .wake import WakeWatch
 
 log = logging.getLogger(__name__)
 
-OUTGOING = 256
-"""Events that may wait to be sent; beyond that the connection is stuck, and typing is not worth waiting for.
-"""
-
-
-class NotJoined(ConnectFailed):
-    """The socket opened, but the server did not tell us who we are."""
+BLOCKED = "the server answers, but a proxy seems to block WebSocket; this server allows nothing else"
+BLOCKED_TWICE = "the server answers, but a proxy seems to block WebSocket, and polling does not work either"
+NO_POLLING = "the server answers, but no connection by polling comes about, and it allows nothing else"
 
 
 class Supervisor:
@@ -44,18 +50,18 @@ class Supervisor:
         catch_up: Callable[[], Awaitable[None]],
     ) -> None:
         self._context = context
-        self._transport = transport
-        self._arrived = arrived
         self._catch_up = catch_up
-        self._connection: Socket | None = None
-        self._outgoing: asyncio.Queue[tuple[str, dict[str, Any]]] | None = None
-        self._stale = asyncio.Event()
+        self._attempts = Attempts(context, transport, arrived)
+        self._keeping: Keeping | None = None
+        self._access = Access()
+        self._session = SessionWatch(context, self.end, self._reopen)
         self._hurry = asyncio.Event()
-        self._suspicion = asyncio.Event()
-        self._checking = False
         self._over = asyncio.Event()
         self._over_reason = "signed out"
-        self._attempt = 0
+        self._renewed = False
+        self._number = 0
+        self._reason: str | None = None
+        self._live_since: float | None = None
         self._backoff = Backoff(context.delays.retry_first, context.delays.retry_most, context.delays.random)
 
     # For the rest of the client
@@ -64,277 +70,184 @@ class Supervisor:
     def sid(self) -> str | None:
         """The session id of the connection, if there is a joined one."""
         joined = self._context.link.value.state.joined
-        return self._connection.sid if self._connection is not None and joined else None
+        return self._keeping.sid if self._keeping is not None and joined else None
 
     def say(self, name: str, payload: dict[str, Any]) -> bool:
         """Send an event now; False when there is no link, and then nothing is kept for later (W-11)."""
-        if self._outgoing is None or self._outgoing.full():
-            return False
-        self._outgoing.put_nowait((name, payload))
-        return True
+        return self._keeping is not None and self._keeping.say(name, payload)
 
     def ask_catch_up(self) -> None:
-        """Something was missed: catch up as after a reconnect."""
-        self._stale.set()
+        """Something was missed: catch up as after a reconnect. Without a link the next one will do it."""
+        if self._keeping is not None:
+            self._keeping.ask_catch_up()
+
+    def access_changed(self) -> None:
+        """The server says that what this person may do has changed, and mostly ends the connection next."""
+        self._access.changed()
 
     def hurry(self) -> None:
-        """Do not wait for the next attempt."""
+        """Do not wait for the next attempt; begin again if given up."""
         self._hurry.set()
 
     def suspect(self) -> None:
         """A request was answered 401: find out whether this person is still signed in."""
-        if not self._checking:
-            self._suspicion.set()
+        self._session.suspect()
 
     def end(self, reason: str) -> None:
         """The person is signed out: stop for good."""
-        self._over_reason = reason
-        self._over.set()
+        if not self._over.is_set():
+            self._over_reason = reason
+            self._over.set()
 
     # The loop
 
     async def run(self) -> None:
         """Keep the link until it is over."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._keep()), group.create_task(self._watch_session())]
-            await self._over.wait()
-            for task in tasks:
-                task.cancel()
+        context = self._context
+        works = [
+            self._lasting(self._keep, "keeping the link"),
+            self._lasting(self._session.watch_suspicion, "the session"),
+            self._lasting(self._session.watch_expiry, "the session"),
+            self._lasting(WakeWatch(context.clock, context.delays, self._woke).run, "the clock"),
+        ]
+        try:
+            await first(self._over.wait(), *works)
+        finally:
+            context.sign_in_again = None
         self._set(LinkState.SIGNED_OUT, reason=self._over_reason)
+        context.announce(SessionEnded(self._over_reason))
+
+    async def _lasting(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Do lasting work; an error that nobody expected does not end it."""
+        while not self._over.is_set():
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - the link must outlive whatever it is
+                self._context.faults.report(name, error)
+                await self._context.clock.sleep(self._context.delays.retry_most)
+        await self._over.wait()
 
     async def _keep(self) -> None:
+        context = self._context
         while True:
-            self._attempt += 1
-            self._set(LinkState.CONNECTING)
-            reason = await self._once()
+            self._number += 1
+            self._renewed = False
+            self._set(LinkState.CONNECTING, reason=self._reason)
+            context.announce(AttemptBegan(self._number))
+            outcome = await self._once()
+            self._reason = outcome.reason
+            self._attempts.doubtful = isinstance(outcome, ConnectError)
             if self._over.is_set():
                 return
-            delay = self._backoff.next()
-            self._set(LinkState.WAITING, reason=reason, next_attempt_at=self._context.clock.now() + delay)
-            log.info("the link is down (%s); next attempt in %.1f s", reason, delay)
-            await self._pause(delay)
+            if self._renewed:
+                context.announce(outcome)
+            elif context.attempts is not None and self._number >= context.attempts:
+                await self._give_up(outcome)
+            else:
+                await self._wait(outcome)
 
-    async def _once(self) -> str:
-        """Make an attempt and, if it works, live with it; give the reason of its end."""
-        clock, delays = self._context.clock, self._context.delays
+    async def _wait(self, outcome: ConnectError | Disconnected) -> None:
+        context, delay = self._context, self._backoff.next()
+        self._set(LinkState.WAITING, reason=outcome.reason, next_attempt_at=context.clock.now() + delay)
+        self._hurry.clear()
+        context.announce(outcome)
+        context.announce(RetryScheduled(self._number + 1, delay))
+        await first(context.clock.sleep(delay), self._hurry.wait())
+
+    async def _give_up(self, outcome: ConnectError | Disconnected) -> None:
+        """Enough attempts in a row: say so, and stay until somebody wants to begin again."""
+        made, self._number = self._number, 0
+        self._backoff.reset()
+        self._set(LinkState.GAVE_UP, reason=outcome.reason)
+        self._hurry.clear()
+        self._context.announce(outcome)
+        self._context.announce(GaveUp(made, outcome.reason))
+        await self._hurry.wait()
+
+    async def _once(self) -> ConnectError | Disconnected:
+        """Make an attempt and, if it works, live with it; give its end."""
         try:
-            async with self._joined() as connection:
-                began = clock.monotonic()
-                try:
-                    return await self._live(connection)
-                finally:
-                    if clock.monotonic() - began >= delays.settled:
-                        self._backoff.reset()
+            return await self._link()
         except SignedOut as error:
-            self.end(error.detail)
-            return error.detail
+            await self._session.ended(error.detail)
+            return ConnectError(error.detail)
         except TimeoutError:
             # Open WebUI 0.12.4 leaves a join unanswered whose account is gone.
-            await self._check_session()
-            return "the server did not answer in time"
-        except (ConnectFailed, BadAnswer, RequestFailed, Unreachable) as error:
-            reason = error.detail if isinstance(error, RequestFailed) else str(error)
-            if (
-                isinstance(error, ConnectFailed)
-                and await self._check_session()
-                and isinstance(error, NoSocket)
-            ):
-                reason = "the server answers, but no WebSocket opens; a proxy between may block it"
-            return reason
+            await self._session.check()
+            return ConnectError(SILENT)
+        except ConnectFailed as error:
+            answers = await self._session.check()
+            return ConnectError(self._blocked() if answers and isinstance(error, NoSocket) else str(error))
+        except RequestFailed as error:
+            return ConnectError(error.detail)
+        except (BadAnswer, Unreachable) as error:
+            return ConnectError(str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours: said, and tried again like any other failure
+            self._context.faults.report("the link", error)
+            return ConnectError("an internal error; see the log")
 
-    @contextlib.asynccontextmanager
-    async def _joined(self) -> AsyncIterator[Socket]:
-        """Open a connection and join, all within the limit of one attempt."""
-        connections: list[Socket] = []
-        try:
-            async with asyncio.timeout(self._context.delays.connect):
-                await self._prepare()
-                connection = await self._open(connections)
-                await self._join(connection)
-            self._connection = connection
-            yield connection
-        finally:
-            self._connection = None
-            for used in connections:
-                await used.close()
-
-    async def _prepare(self) -> None:
-        """Fetch the configuration, which says how to connect; the version only helps, so it may fail or hang
-        (W-02).
-        """
-        await together(self._need_config(), self._try_version())
-
-    async def _need_config(self) -> None:
-        if self._context.config.value is None:
-            self._context.config.set(await self._context.rest.accounts.config())
-
-    async def _try_version(self) -> None:
-        if self._context.version.value is not None:
-            return
-        try:
-            async with asyncio.timeout(self._context.delays.version):
-                self._context.version.set(await self._context.rest.accounts.version())
-        except (AntiphonError, TimeoutError):
-            log.debug("the version could not be fetched before connecting; it will be tried again")
-
-    async def _open(self, connections: list[Socket]) -> Socket:
-        context = self._context
-        config = context.config.value
-        transports = ["websocket"] if config is None or config.features.websocket else ["polling"]
-        if context.ours and transports == ["websocket"]:
-            transports.append(
-                "polling"
-            )  # Where a proxy blocks WebSocket (W-13); Open WebUI refuses polling then.
-        share = context.delays.connect / (2 * len(transports))
-        for transport in transports:
-            connection = self._transport.socket(self._arrived)
-            connections.append(connection)
+    async def _link(self) -> Disconnected:
+        context, clock = self._context, self._context.clock
+        async with self._attempts.joined() as joined:
+            keeping = self._keeping = Keeping(
+                context, joined.socket, self._access, self._catch_up, self._catching_up, self._live
+            )
+            self._live_since = None
+            context.announce(Connected(joined.socket.sid or "", joined.transport))
             try:
-                async with asyncio.timeout(share if transport != transports[-1] else None):
-                    await connection.open(context.url, context.token, [transport])
-            except (ConnectFailed, TimeoutError):
-                if transport == transports[-1]:
-                    raise
-            else:
-                return connection
-        raise ConnectFailed(
-            "there is no transport to connect with"
-        )  # Not reached: the last transport raises.
+                reason = await keeping.run()
+            except asyncio.CancelledError:
+                why = self._over_reason if self._over.is_set() else "the client closes"
+                context.announce(Disconnected(why, by_server=False))
+                raise
+            finally:
+                self._keeping = None
+                if self._live_since is not None and (
+                    clock.monotonic() - self._live_since >= context.delays.settled
+                ):
+                    self._backoff.reset()
+                    self._session.settled()
+        by_server = reason == BY_SERVER
+        if by_server:
+            self._access.changed()
+        return Disconnected(ENDED.get(reason, reason), by_server)
 
-    async def _join(self, connection: Socket) -> None:
-        """Send the first packet and wait for its acknowledgement: live only after that (W-67)."""
-        payload = {"auth": {"token": self._context.token}}
-        answer = await connection.call("user-join", payload, self._context.delays.ack)
-        if not answer:
-            raise NotJoined("the server did not accept the session")
-        ack: UserJoinAck = checked(UserJoinAck, answer, "user-join")
-        self._context.me = UserName(id=ack.id, name=ack.name, role=None)
+    def _blocked(self) -> str:
+        """Say what it means that requests are answered but no socket opens."""
+        match self._attempts.transports:
+            case ("websocket",):
+                return BLOCKED
+            case ("polling",):
+                return NO_POLLING
+        return BLOCKED_TWICE
 
-    async def _live(self, connection: Socket) -> str:
-        """Live with a joined connection until it ends."""
-        self._outgoing = asyncio.Queue(OUTGOING)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._send(connection, self._outgoing)),
-                    group.create_task(self._keep_up()),
-                    group.create_task(self._beat()),
-                    group.create_task(self._check_version()),
-                    group.create_task(self._watch_clock(connection)),
-                ]
-                reason = await connection.wait_ended()
-                for task in tasks:
-                    task.cancel()
-            return reason
-        finally:
-            self._outgoing = None
+    # What others tell
 
-    async def _keep_up(self) -> None:
-        """Catch up now and whenever something was missed."""
-        while True:
-            self._stale.clear()
-            self._set(LinkState.CATCHING_UP)
-            await self._catch_up()
-            self._attempt = 0
-            self._set(LinkState.LIVE)
-            await self._stale.wait()
+    def _catching_up(self) -> None:
+        self._set(LinkState.CATCHING_UP)
 
-    async def _send(self, connection: Socket, outgoing: asyncio.Queue[tuple[str, dict[str, Any]]]) -> None:
-        try:
-            while True:
-                name, payload = await outgoing.get()
-                await connection.emit(name, payload)
-        except ConnectFailed:
-            log.debug("the connection ended while something was being sent")
+    def _live(self) -> None:
+        if self._live_since is None:
+            self._live_since = self._context.clock.monotonic()
+        self._number = 0
+        self._reason = None
+        self._set(LinkState.LIVE)
 
-    async def _beat(self) -> None:
-        """Send heartbeats at the server's interval."""
-        while True:
-            config = self._context.config.value
-            interval = config.features.websocket_heartbeat_interval if config else None
-            # None, zero or less would mean without a pause.
-            wanted = interval if interval is not None and interval > 0 else self._context.delays.heartbeat
-            await self._context.clock.sleep(wanted)
-            self.say("heartbeat", {})
+    def _woke(self) -> None:
+        self._session.look()
+        if self._keeping is not None:
+            self._keeping.woke()
+        elif self._context.link.value.state is LinkState.WAITING:
+            self.hurry()
 
-    async def _check_version(self) -> None:
-        """Fetch the version once per link, until it works; a new one means that the configuration may be new
-        too.
-        """
-        rest, delays = self._context.rest.accounts, self._context.delays
-        backoff = Backoff(delays.retry_first, delays.retry_most, delays.random)
-        while True:
-            try:
-                version = await rest.version()
-            except AntiphonError as error:
-                log.info("the version could not be fetched: %s", type(error).__name__)
-                await self._context.clock.sleep(backoff.next())
-            else:
-                self._context.version.set(version)
-                return
-
-    async def _watch_clock(self, connection: Socket) -> None:
-        """Notice that the machine slept: find out whether the link survived, and catch up if it did."""
-        clock, delays = self._context.clock, self._context.delays
-        while True:
-            before = clock.now(), clock.monotonic()
-            await clock.sleep(delays.wake_check)
-            slept = (clock.now() - before[0]) - (clock.monotonic() - before[1])
-            if abs(slept) < delays.wake_jump:
-                continue
-            log.info("the clock jumped by %.0f s", slept)
-            try:
-                await connection.call("heartbeat", {}, delays.ack)
-            except (TimeoutError, ConnectFailed):
-                await connection.close()
-                return
-            self.ask_catch_up()
-
-    async def _watch_session(self) -> None:
-        while True:
-            await self._suspicion.wait()
-            self._suspicion.clear()
-            await self._check_session()
-
-    async def _check_session(self) -> bool:
-        """Ask once whether the token is still good: 401 means signed out, not a reason to go on trying.
-
-        Gives whether the server said yes.
-        """
-        if self._context.token is None:
-            self.end("nobody is signed in")
-            return False
-        self._checking = True
-        try:
-            async with asyncio.timeout(self._context.delays.ack):
-                await self._context.rest.accounts.session_user()
-        except SignedOut as error:
-            self.end(error.detail)
-        except (AntiphonError, TimeoutError) as error:
-            log.debug("the session could not be checked: %s", type(error).__name__)
-        else:
-            return True
-        finally:
-            self._checking = False
-        return False
-
-    async def _pause(self, delay: float) -> None:
-        """Wait for the next attempt, or until somebody is in a hurry."""
-        self._hurry.clear()
-        async with asyncio.TaskGroup() as group:
-            waits = [
-                group.create_task(self._context.clock.sleep(delay)),
-                group.create_task(self._wait_hurry()),
-            ]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
-
-    async def _wait_hurry(self) -> None:
-        await self._hurry.wait()
+    def _reopen(self) -> None:
+        """There is a new token: a new socket with it, at once."""
+        self._renewed = True
+        if self._keeping is not None:
+            self._keeping.end("the session was renewed")
 
     def _set(
         self, state: LinkState, *, reason: str | None = None, next_attempt_at: float | None = None
     ) -> None:
-        link = Link(state, self._context.clock.now(), self._attempt, next_attempt_at, reason)
+        link = Link(state, self._context.clock.now(), self._number, next_attempt_at, reason)
         self._context.link.set(link)

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from .errors import AntiphonError
-
-T = TypeVar("T")
+from .faults import Faults
 
 
 class Tasks:
     """Work that lives no longer than its client: children of one task group.
 
-    Expected errors are handled inside the work. An unexpected one ends the client, visibly: the link says so
-    and `close` raises it.
+    Expected errors are handled inside the work. An unexpected one ends its work alone: `faults` logs and
+    counts it, and what it left undone is fetched.
     """
 
-    def __init__(self, group: asyncio.TaskGroup) -> None:
+    def __init__(self, group: asyncio.TaskGroup, faults: Faults) -> None:
         self._group = group
+        self._faults = faults
         self._running: set[asyncio.Task[Any]] = set()
         self.closed = False
         """Whether everything is being ended: what began now would never be."""
 
-    def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[None]:
         """Start work in the background. Raises `AntiphonError` when the client is closing."""
         if self.closed:
             work.close()
             raise AntiphonError("the client is closing")
-        task = self._group.create_task(work, name=f"antiphon:{name}")
+        task = self._group.create_task(self._guarded(work, name), name=f"antiphon:{name}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
+
+    async def _guarded(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - its own owner did not expect it: nobody else can do more than say so
+            self._faults.report(name, error)
 
     def cancel_all(self) -> None:
         """End everything that runs."""
@@ -52,6 +58,15 @@ async def together(*works: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
     return tuple(task.result() for task in tasks)
+
+
+async def first(*works: Coroutine[Any, Any, Any]) -> None:
+    """Run several pieces of work until one of them is done, and end the others."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -16,6 +16,12 @@ Arrived = Callable[[str, Any, Answer | None], None]
 """Takes an event's name, its payload, and the way to acknowledge it where the server waits for that."""
 
 
+UNREADABLE = ""
+"""The name under which a socket tells that something came which nobody can read; the payload says what it
+was.
+"""
+
+
 class ConnectFailed(Exception):
     """The connection did not come about, or is over; the text says why, for a person."""
 
@@ -59,7 +65,9 @@ class Socket(Protocol):
         ...
 
     async def wait_ended(self) -> str:
-        """Wait until the connection is over and give the reason."""
+        """Wait until the connection is over and give the reason; `reasons.BY_SERVER` when the server wanted
+        it.
+        """
         ...
 
     async def close(self) -> None:

@@ -20,13 +20,14 @@ from .chat_list import ChatList
 from .chats import ChatReducer
 from .context import Context
 from .inbox import Answer, Inbox, Received
+from .lifecycle import LifecycleEvent, record
 from .link import Link, LinkState
 from .listeners import EventListeners
 from .outbox import Outbox
 from .stores import Stores
 from .supervisor import Supervisor
 from .tasks import Tasks
-from .transport import Transport
+from .transport import UNREADABLE, Transport
 from .typing import TypingPeople
 from .windows import Windows
 
@@ -70,12 +71,15 @@ class Parts:
         self.supervisor = Supervisor(context, transport, self.arrived, self._catch_up_now)
         context.say, context.ask_catch_up = self.supervisor.say, self.supervisor.ask_catch_up
         context.sid = lambda: self.supervisor.sid
+        context.announce = self._announce
+        context.faults.ask = self.supervisor.ask_catch_up
         self._release = [
             self.windows.store.subscribe(lambda _: self._read_what_is_looked_at()),
             self.channel_list.store.subscribe(lambda _: self._read_what_is_looked_at()),
         ]
         self._root: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
+        self._last = LinkState.CLOSED
 
     # Life
 
@@ -91,9 +95,10 @@ class Parts:
         self._root = asyncio.create_task(self._run(ready), name="antiphon:client")
         await ready.wait()
 
-    async def close(self) -> None:
-        """End everything. Raises what went wrong inside, if anything unexpected did."""
+    async def close(self, last: LinkState = LinkState.CLOSED) -> None:
+        """End everything; the link's state is `last` then."""
         root, self._root = self._root, None
+        self._last = last
         self._closing.set()
         if root is not None:
             await asyncio.shield(root)
@@ -101,31 +106,27 @@ class Parts:
     async def _run(self, ready: asyncio.Event) -> None:
         """Own all work: one group, whose end is the end of every task."""
         context = self.context
-        reason: str | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = context.tasks = Tasks(group)
+                tasks = context.tasks = Tasks(group, context.faults)
                 ready.set()
-                tasks.spawn(self.inbox.consume(self._take, self._overflowed), "inbox")
+                tasks.spawn(self.inbox.consume(self._take, self._overflowed, self._stumbled), "inbox")
                 if context.token is not None:
                     tasks.spawn(self._keep_link(), "link")
                 await self._closing.wait()
                 self.channels.reading.close()
                 tasks.cancel_all()
-        except BaseExceptionGroup:
-            reason = "an internal error; see the log"
-            log.exception("the client ends because of an error that it cannot mend")
-            raise
         finally:
             ready.set()
             context.tasks = None
             for release in self._release:
                 release()
+            context.faults.close()
             self.typing.clear()
             self.outbox.close()
             self.listeners.close()
             await context.rest.close()
-            context.link.set(Link(LinkState.CLOSED, context.clock.now(), reason=reason))
+            context.link.set(Link(self._last, context.clock.now()))
 
     async def _keep_link(self) -> None:
         """Keep the link; once signed out, nobody waits for what cannot come."""
@@ -140,24 +141,49 @@ class Parts:
 
     def arrived(self, name: str, payload: Any, answer: Answer | None) -> None:
         """Take what a socket brings. Plain and quick: it only puts into the inbox."""
-        event = wire.parse_event(name, payload)
-        if not self.inbox.put(event, answer) and answer is not None:
-            self.calls.refuse(answer, "This client is too busy.")
+        if self._closing.is_set():
+            return
+        try:
+            event = self._parse(name, payload)
+            if not self.inbox.put(event, answer) and answer is not None:
+                self.calls.refuse(answer, "This client is too busy.")
+        except Exception as error:  # noqa: BLE001 - whatever a server may send must not end the socket's reading
+            self.context.faults.report("an event's way in", error)
+
+    def _parse(self, name: str, payload: Any) -> wire.ServerEvent:
+        if name != UNREADABLE:
+            return wire.parse_event(name, payload)
+        log.warning("something came that cannot be read (%s); catching up", payload)
+        self.context.faults.repair()
+        return wire.Malformed(name, "", None, "it cannot be read")
 
     def _take(self, received: Received) -> None:
         event = received.event
         self.counts.take(event)
         if received.answer is not None:
             self.calls.take(event, received.answer)
+        try:
+            self._reduce(event, received.stamp)
+        except Exception as error:  # noqa: BLE001 - one event must not stop all others: what it did not change is fetched
+            self.context.faults.report(f"taking {type(event).__name__}", error)
+        self.listeners.tell(event)
+
+    def _reduce(self, event: wire.ServerEvent, stamp: int) -> None:
         match event:
             case wire.ChannelEnvelope() | wire.ChannelCreated():
-                self.channels.apply(event, received.stamp)
+                self.channels.apply(event, stamp)
             case wire.ChatEnvelope():
-                self.chats.apply(event, received.stamp)
+                self.chats.apply(event, stamp)
             case wire.AccessUpdated():
-                self.supervisor.ask_catch_up()
+                self.supervisor.access_changed()
             case wire.Unknown() | wire.Malformed():
                 log.debug("an event was not understood: %s %s", event.name, event.type)
+
+    def _stumbled(self, error: Exception) -> None:
+        self.context.faults.report("taking an event", error)
+
+    def _announce(self, event: LifecycleEvent) -> None:
+        record(event)
         self.listeners.tell(event)
 
     def _read_what_is_looked_at(self) -> None:
