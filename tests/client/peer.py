@@ -291,6 +291,13 @@ class Peer:
                 skip, limit = int(request.query.get("skip", 0)), int(request.query.get("limit", 50))
                 top = [m for m in self.messages[id_][::-1] if m["parent_id"] is None]
                 return ok(top[skip : skip + limit])
+            case "GET", ["api", "v1", "channels", id_, "messages", root, "thread"] if id_ in self.channels:
+                skip, limit = int(request.query.get("skip", 0)), int(request.query.get("limit", 50))
+                under = [m for m in self.messages[id_][::-1] if m["parent_id"] == root]
+                page = under[skip : skip + limit]
+                if len(page) < limit:  # As the original: a short page ends with the parent (W-19).
+                    page += [m for m in self.messages[id_] if m["id"] == root]
+                return ok(page)
             case "POST", ["api", "v1", "channels", id_, "messages", "post"] if id_ in self.channels:
                 return ok(await self.post(id_, user, await request.json()))
         return no(404, "Not found")
