@@ -15,7 +15,7 @@ from . import mentions
 from .bot_messages import IncomingMessage, IncomingReaction
 from .client import Client
 from .conversations import Conversations
-from .errors import AntiphonError, SignedOut
+from .errors import SignedOut
 from .every_message import MessageFeed
 from .finding import named
 from .heard import Heard
@@ -98,7 +98,7 @@ class Bot:
     @overload
     def on_message(self, handler: OnMessage, /) -> OnMessage: ...
     @overload
-    def on_message(self, *, channel: str | None = None) -> Callable[[OnMessage], OnMessage]: ...
+    def on_message(self, /, *, channel: str | None = None) -> Callable[[OnMessage], OnMessage]: ...
     def on_message(self, handler: Any = None, /, *, channel: str | None = None) -> Any:
         """Decorate the handler of messages, of one `channel` (name or id) or of all."""
         return self._add(self._on_message, handler, channel)
@@ -106,7 +106,7 @@ class Bot:
     @overload
     def on_mention(self, handler: OnMessage, /) -> OnMessage: ...
     @overload
-    def on_mention(self, *, channel: str | None = None) -> Callable[[OnMessage], OnMessage]: ...
+    def on_mention(self, /, *, channel: str | None = None) -> Callable[[OnMessage], OnMessage]: ...
     def on_mention(self, handler: Any = None, /, *, channel: str | None = None) -> Any:
         """Decorate the handler of messages that mention the bot; they do not go to `on_message` then."""
         return self._add(self._on_mention, handler, channel)
@@ -114,7 +114,7 @@ class Bot:
     @overload
     def on_reaction(self, handler: OnReaction, /) -> OnReaction: ...
     @overload
-    def on_reaction(self, *, channel: str | None = None) -> Callable[[OnReaction], OnReaction]: ...
+    def on_reaction(self, /, *, channel: str | None = None) -> Callable[[OnReaction], OnReaction]: ...
     def on_reaction(self, handler: Any = None, /, *, channel: str | None = None) -> Any:
         """Decorate the handler of reactions that others add while the link is live."""
         return self._add(self._on_reaction, handler, channel)

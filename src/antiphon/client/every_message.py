@@ -208,7 +208,7 @@ class MessageFeed:
         delays = self._client.delays
         backoff = Backoff(delays.retry_first, delays.retry_most, delays.random)
         try:
-            while ear.behind and self._live and self._room(ear.id):
+            while ear.behind and self._live and (ear.mark is None or self._room(ear.id)):
                 ear.again = False
                 if not self._wanted(ear.id, self._entries.get(ear.id)):
                     ear.behind = False

@@ -66,7 +66,11 @@ def canonical(url: str) -> str:
         raise AntiphonError("an address must not hold a name or a password")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     usual = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (f":{port}" if port not in {None, usual} else "") + parts.path.rstrip("/")
+    return (
+        f"{parts.scheme}://{host}"
+        + (f":{port}" if port not in {None, usual} else "")
+        + parts.path.rstrip("/")
+    )
 
 
 def _shown(url: str) -> str:
@@ -90,7 +94,9 @@ class Logins:
         """
         server, token = os.environ.get("ANTIPHON_SERVER"), os.environ.get("ANTIPHON_TOKEN")
         if token and not server:
-            raise NoLogin("ANTIPHON_TOKEN needs ANTIPHON_SERVER beside it: a token goes to its own server alone")
+            raise NoLogin(
+                "ANTIPHON_TOKEN needs ANTIPHON_SERVER beside it: a token goes to its own server alone"
+            )
         wanted = canonical(url or server) if url or server else None
         if token and server and wanted == canonical(server):
             return Login(wanted, token)
@@ -149,7 +155,9 @@ class Logins:
         content = {"version": VERSION, "current": current, "logins": [asdict(one) for one in logins.values()]}
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder, prefix=f".{FILE}.")  # mode 600 from the first moment
+            handle, name = tempfile.mkstemp(
+                dir=self.folder, prefix=f".{FILE}."
+            )  # mode 600 from the first moment
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:
                     json.dump(content, file, indent=1)

@@ -59,8 +59,7 @@ async def since(channels: Channels, channel_id: str, moment: int, roots: Iterabl
     elsewhere = [id_ for id_ in roots if id_ not in rows.messages]
     for root in (*went_on, *elsewhere):
         thread = await _walk(
-            lambda skip, limit, root=root: channels.thread(channel_id, root, skip, limit),
-            lambda page, _: page[-1].created_at <= moment,
+            _thread(channels, channel_id, root), lambda page, _: page[-1].created_at <= moment
         )
         replies = (one for one in thread.messages.values() if one.parent_id == root)  # not the root itself
         found.messages |= {one.id: one for one in replies if one.created_at > moment}
@@ -80,9 +79,13 @@ async def before(channels: Channels, message: Message, count: int) -> list[Messa
     if parent is None:
         found = await _walk(lambda skip, limit: channels.messages(place, skip, limit), enough)
     else:
-        found = await _walk(lambda skip, limit: channels.thread(place, parent, skip, limit), enough)
+        found = await _walk(_thread(channels, place, parent), enough)
     kept = [one for one in found.messages.values() if one.created_at < moment and one.id != parent]
     return sorted(kept, key=lambda one: one.created_at)[-count:] if count else []
+
+
+def _thread(channels: Channels, channel_id: str, root: str) -> FetchPage:
+    return lambda skip, limit: channels.thread(channel_id, root, skip, limit)
 
 
 async def _walk(fetch: FetchPage, enough: Callable[[list[Message], int], bool]) -> Found:
