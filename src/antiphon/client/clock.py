@@ -93,8 +93,18 @@ class Delays:
     """Marks that a channel was read are gathered for this long."""
     refetch: float = 0.3
     """Wishes to fetch the same list again are gathered for this long."""
+    echo: float = 3.0
+    """How long the event of an own change is waited for before the message is fetched instead."""
     call: float = 50.0
     """An answer that a call's handler has not given by then is an error; below the server's own 60 s."""
+    answer_margin: float = 10.0
+    """A question to the person is closed this long before the server stops waiting for its answer."""
+    question_kept: float = 60.0
+    """A question whose link was lost is kept for this long: 0.12.4 asks again within that time."""
+    unwatched: float = 15.0
+    """A question that nobody can see any more is dismissed after this: its page may only be loading again."""
+    attention: float = 1.0
+    """How long the process that the person looked at last has to tell of an event before another one does."""
     resend_settled: float = 10.0
     """Open WebUI only: an unanswered post is sent again after the link has been live for this long."""
     random: Callable[[], float] = field(default=random.random)

@@ -10,10 +10,9 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, Self
 
-from antiphon.wire import Event, Malformed, ServerEvent, Unknown
+from antiphon.wire import Event, Malformed, Unknown
 
 from .errors import AntiphonError, Lagged, SignedOut
-from .lifecycle import LifecycleEvent
 from .store import Unsubscribe, call_safely
 from .tasks import Tasks
 
@@ -36,13 +35,13 @@ class EventStream:
 
     def __init__(self, kinds: tuple[type[Any], ...], release: Callable[[EventStream], None]) -> None:
         self.kinds = kinds
-        self._queue: asyncio.Queue[ServerEvent | LifecycleEvent | None] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[Any] = asyncio.Queue(WAITING)
         self._missed = 0
         self._error: AntiphonError | None = None
         self._release = release
         self.closed = False
 
-    def put(self, event: ServerEvent | LifecycleEvent) -> None:
+    def put(self, event: object) -> None:
         """Add an event; when there is no room it is counted as missed."""
         try:
             self._queue.put_nowait(event)
@@ -95,7 +94,13 @@ class EventListeners:
     def __len__(self) -> int:
         return len(self._callbacks) + len(self._streams)
 
-    def tell(self, event: ServerEvent | LifecycleEvent) -> None:
+    def wants(self, kind: type[Any]) -> bool:
+        """Whether anybody asked for this very class, or for one that it belongs to."""
+        return any(issubclass(kind, wanted) for wanted, _ in self._callbacks.values()) or any(
+            issubclass(kind, stream.kinds) for stream in self._streams
+        )
+
+    def tell(self, event: object) -> None:
         """Hand an event to whoever wants its class. A stream of no class in particular is one of the
         server's events.
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import filterfalse
 from typing import Literal
@@ -9,6 +11,8 @@ from typing import Literal
 from .store import Store
 
 View = tuple[Literal["channel", "chat"], str]
+Place = tuple[Literal["channel", "thread", "chat"], str]
+"""Where something is said: a channel, a thread (by its first message) or a chat."""
 
 
 class Window:
@@ -19,7 +23,12 @@ class Window:
     def __init__(self, windows: Windows) -> None:
         self._windows = windows
         self.view: View | None = None
+        self.thread_id: str | None = None
+        """The thread that is open beside the channel, by its first message."""
         self.focused = False
+        self.visible = True
+        self.attended_at = 0.0
+        """When the person last looked at it (unix seconds); 0 for one that was never looked at (W-57)."""
         self.open = True
 
     @property
@@ -32,9 +41,14 @@ class Window:
         """The chat it shows."""
         return self.view[1] if self.view and self.view[0] == "chat" else None
 
-    def show_channel(self, channel_id: str) -> None:
-        """It shows a channel now."""
-        self._show(("channel", channel_id))
+    @property
+    def attended(self) -> bool:
+        """Whether the person looks at it: it has the focus and can be seen (W-56)."""
+        return self.focused and self.visible
+
+    def show_channel(self, channel_id: str, thread_id: str | None = None) -> None:
+        """It shows a channel now, and perhaps one of its threads beside it."""
+        self._show(("channel", channel_id), thread_id)
 
     def show_chat(self, chat_id: str) -> None:
         """It shows a chat now."""
@@ -46,9 +60,11 @@ class Window:
 
     def focus(self, focused: bool) -> None:
         """The person looks at it, or has turned away."""
-        if focused != self.focused:
-            self.focused = focused
-            self._windows.changed(self)
+        self._attend(focused, self.visible)
+
+    def show(self, visible: bool = True) -> None:
+        """It can be seen, or is hidden: behind another tab, minimised."""
+        self._attend(self.focused, visible)
 
     def close(self) -> None:
         """It is gone."""
@@ -56,9 +72,18 @@ class Window:
             self.open = False
             self._windows.closed(self)
 
-    def _show(self, view: View | None) -> None:
-        if view != self.view:
-            self.view = view
+    def _attend(self, focused: bool, visible: bool) -> None:
+        if (focused, visible) == (self.focused, self.visible):
+            return
+        before = self.attended
+        self.focused, self.visible = focused, visible
+        if before or self.attended:
+            self.attended_at = self._windows.now()
+        self._windows.changed(self)
+
+    def _show(self, view: View | None, thread_id: str | None = None) -> None:
+        if (view, thread_id) != (self.view, self.thread_id):
+            self.view, self.thread_id = view, thread_id
             self._windows.changed(self)
 
 
@@ -71,10 +96,13 @@ class Shown:
 
 
 class Windows:
-    """All windows of a client, the one touched last at the end."""
+    """All windows of a client, the one touched last at the end. `now` gives unix seconds."""
 
-    def __init__(self, store: Store[tuple[Window, ...]] | None = None) -> None:
+    def __init__(
+        self, store: Store[tuple[Window, ...]] | None = None, now: Callable[[], float] = time.time
+    ) -> None:
         self.store: Store[tuple[Window, ...]] = Store(()) if store is None else store
+        self.now = now
 
     def open(self) -> Window:
         """Open a window."""
@@ -92,17 +120,28 @@ class Windows:
         self.store.set(tuple(other for other in self.store.value if other is not window))
 
     def shown(self) -> Shown:
-        """Give what is shown, each once: in focused windows first, then the latest first."""
+        """Give what is shown, each once: in windows looked at first, then the latest first."""
         latest = self.store.value[::-1]
-        order = [*filter(_focused, latest), *filterfalse(_focused, latest)]
+        order = [*filter(_attended, latest), *filterfalse(_attended, latest)]
         channels = dict.fromkeys(window.channel_id for window in order if window.channel_id)
         chats = dict.fromkeys(window.chat_id for window in order if window.chat_id)
         return Shown(tuple(channels), tuple(chats))
 
     def looked_at(self, view: View) -> bool:
         """Tell whether the person looks at this now."""
-        return any(window.focused and window.view == view for window in self.store.value)
+        return any(window.attended and window.view == view for window in self.store.value)
+
+    def places(self, *, attended: bool) -> frozenset[Place]:
+        """Give all that is on screen, threads too; `attended`: only what the person looks at now."""
+        windows = [window for window in self.store.value if window.attended or not attended]
+        threads: list[Place] = [("thread", window.thread_id) for window in windows if window.thread_id]
+        return frozenset([*(window.view for window in windows if window.view), *threads])
+
+    def foremost(self) -> Window | None:
+        """Give the window that the person looks at, or looked at last: it tells them what happens (W-57)."""
+        latest = self.store.value[::-1]
+        return max(latest, key=lambda window: (window.attended, window.attended_at), default=None)
 
 
-def _focused(window: Window) -> bool:
-    return window.focused
+def _attended(window: Window) -> bool:
+    return window.attended

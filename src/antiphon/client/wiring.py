@@ -12,6 +12,7 @@ from typing import Any
 from antiphon import wire
 from antiphon.wire import Counts
 
+from .account_file import AccountFile
 from .calls import Calls
 from .catch_up import CatchUp
 from .channel_list import ChannelList
@@ -23,6 +24,7 @@ from .inbox import Answer, Inbox, Received
 from .lifecycle import LifecycleEvent, record
 from .link import Link, LinkState
 from .listeners import EventListeners
+from .notifications import Notifier
 from .outbox import Outbox
 from .stores import Stores
 from .supervisor import Supervisor
@@ -44,7 +46,7 @@ class Parts:
         self.inbox = Inbox(context.arrivals)
         self.listeners = EventListeners()
         self.calls = Calls(context)
-        self.windows = Windows(stores.windows)
+        self.windows = Windows(stores.windows, context.clock.now)
         self.typing = TypingPeople(context.clock, context.delays, stores.typing)
         self.channel_list = ChannelList(
             lambda: self.catch_up.channel_refetch.ask(),  # noqa: PLW0108 - made below
@@ -68,6 +70,16 @@ class Parts:
         )
         self.chats = ChatReducer(context, self.chat_list, self.windows, self.catch_up.tag_refetch.ask)
         self.catch_up.channels, self.catch_up.chats = self.channels, self.chats
+        self.notifier = Notifier(
+            context,
+            self.windows,
+            self.channel_list,
+            self.chats,
+            self.chat_list,
+            stores.settings,
+            self.listeners,
+            self._account_file,
+        )
         self.supervisor = Supervisor(context, transport, self.arrived, self._catch_up_now)
         context.say, context.ask_catch_up = self.supervisor.say, self.supervisor.ask_catch_up
         context.sid = lambda: self.supervisor.sid
@@ -111,9 +123,11 @@ class Parts:
                 tasks = context.tasks = Tasks(group, context.faults)
                 ready.set()
                 tasks.spawn(self.inbox.consume(self._take, self._overflowed, self._stumbled), "inbox")
+                tasks.spawn(self.notifier.run(), "notifications")
                 if context.token is not None:
                     tasks.spawn(self._keep_link(), "link")
                 await self._closing.wait()
+                await self.notifier.close()
                 self.channels.reading.close()
                 tasks.cancel_all()
         finally:
@@ -167,6 +181,7 @@ class Parts:
         except Exception as error:  # noqa: BLE001 - one event must not stop all others: what it did not change is fetched
             self.context.faults.report(f"taking {type(event).__name__}", error)
         self.listeners.tell(event)
+        self.notifier.take(event)
 
     def _reduce(self, event: wire.ServerEvent, stamp: int) -> None:
         match event:
@@ -188,8 +203,10 @@ class Parts:
 
     def _read_what_is_looked_at(self) -> None:
         """Mark as read what a focused window shows, as soon as it is known to be unread (W-27)."""
-        for entry in self.channel_list.store.value:
-            if entry.unread_count and self.windows.looked_at(("channel", entry.id)):
+        # By windows, not by channels: each message changes the list, and windows are few.
+        for window in self.windows.store.value:
+            entry = self.channel_list.get(window.channel_id)
+            if entry is not None and entry.unread_count and self.windows.looked_at(("channel", entry.id)):
                 self.channels.reading.read(entry.id)
 
     def _overflowed(self, dropped: int) -> None:
@@ -198,8 +215,14 @@ class Parts:
 
     async def _catch_up_now(self) -> None:
         self.typing.clear()
+        self.notifier.catching_up()
         await self.catch_up.run()
+        self.notifier.caught_up()
         self.channels.reading.caught_up(lambda id_: self.windows.looked_at(("channel", id_)))
 
     async def _fetch_tags(self) -> None:
         self.stores.tags.set(tuple(await self.context.rest.chats.tags()))
+
+    async def _account_file(self) -> AccountFile | None:
+        """The account's file, once it is kept; None without one."""
+        return None
