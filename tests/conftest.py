@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -29,6 +30,24 @@ _MAY_BLOCK = [
 def anyio_backend() -> str:
     """The event loop that the product runs on."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_client_writes_into_the_persons_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What clients keep on the disk goes into a folder of this worker's, also for processes of a test's own."""
+    folder = tmp_path_factory.mktemp("clients")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANTIPHON_CLIENT_DIR", str(folder / "shared"))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _each_test_has_a_client_folder_of_its_own(
+    _no_client_writes_into_the_persons_own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A port may come again, and with it an account: no test finds what another has left unsent."""
+    folder = _no_client_writes_into_the_persons_own_folder / uuid.uuid4().hex
+    monkeypatch.setenv("ANTIPHON_CLIENT_DIR", str(folder))
 
 
 @pytest.fixture(autouse=True)

@@ -33,8 +33,12 @@ _FOREIGN_SETTINGS = (
 
 
 def inherited_environment() -> dict[str, str]:
-    """This process's environment without any setting of the product's."""
-    return {name: text for name, text in os.environ.items() if not name.startswith(_FOREIGN_SETTINGS)}
+    """This process's environment without any setting of the product's, but for the tests' client folder."""
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if name == "ANTIPHON_CLIENT_DIR" or not name.startswith(_FOREIGN_SETTINGS)
+    }
 
 
 class AntiphonProcess:
