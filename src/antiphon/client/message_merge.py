@@ -12,6 +12,7 @@ from typing import Any
 from antiphon.wire import Message
 
 CONTENT = frozenset({"content", "data", "meta", "etag", "updated_at"})
+_FIELDS = dict.fromkeys(Message.model_fields).keys()
 FIXED = frozenset({"id", "user_id", "app_id", "channel_id", "parent_id", "created_at", "reply_to_id"})
 
 
@@ -19,10 +20,14 @@ def plain(message: Message) -> Message:
     """Give the message without what only its event carried (`temp_id`, the `name` of a reaction)."""
     if type(message) is Message:
         return message
-    values = {name: getattr(message, name) for name in Message.model_fields}
-    extra = message.model_extra or {}
-    fields_set = (message.model_fields_set & set(Message.model_fields)) | set(extra)
-    return Message.model_construct(_fields_set=fields_set, **values, **extra)
+    # What `model_construct` does, without its look at every field's default: this is done for each message.
+    values = message.__dict__
+    copy = Message.__new__(Message)
+    object.__setattr__(copy, "__dict__", {name: values[name] for name in _FIELDS})
+    object.__setattr__(copy, "__pydantic_fields_set__", message.model_fields_set - (values.keys() - _FIELDS))
+    object.__setattr__(copy, "__pydantic_extra__", message.model_extra)
+    object.__setattr__(copy, "__pydantic_private__", None)
+    return copy
 
 
 def merged(held: Message, other: Message, *, later: bool) -> Message:
