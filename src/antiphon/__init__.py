@@ -7,9 +7,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client import Client, Delays, LinkState
+    from .client import Client, Delays, Link, LinkState, Store
+    from .client.bot import Bot
+    from .client.bot_messages import IncomingMessage, IncomingReaction
     from .client.errors import (
         AntiphonError,
+        BadAnswer,
+        Lagged,
         NotFound,
         Refused,
         Rejected,
@@ -18,12 +22,29 @@ if TYPE_CHECKING:
         SignedOut,
         Unreachable,
     )
+    from .wire import (
+        ChannelTyping,
+        Message,
+        MessageCreated,
+        MessageDeleted,
+        MessageReplied,
+        MessageUpdated,
+        ReactionAdded,
+        ReactionRemoved,
+    )
 
 _HOMES = {
     "Client": "antiphon.client",
     "Delays": "antiphon.client",
+    "Link": "antiphon.client",
     "LinkState": "antiphon.client",
+    "Store": "antiphon.client",
+    "Bot": "antiphon.client.bot",
+    "IncomingMessage": "antiphon.client.bot_messages",
+    "IncomingReaction": "antiphon.client.bot_messages",
     "AntiphonError": "antiphon.client.errors",
+    "BadAnswer": "antiphon.client.errors",
+    "Lagged": "antiphon.client.errors",
     "NotFound": "antiphon.client.errors",
     "Refused": "antiphon.client.errors",
     "Rejected": "antiphon.client.errors",
@@ -31,19 +52,42 @@ _HOMES = {
     "SendFailed": "antiphon.client.errors",
     "SignedOut": "antiphon.client.errors",
     "Unreachable": "antiphon.client.errors",
+    "ChannelTyping": "antiphon.wire",
+    "Message": "antiphon.wire",
+    "MessageCreated": "antiphon.wire",
+    "MessageDeleted": "antiphon.wire",
+    "MessageReplied": "antiphon.wire",
+    "MessageUpdated": "antiphon.wire",
+    "ReactionAdded": "antiphon.wire",
+    "ReactionRemoved": "antiphon.wire",
 }
 
 __all__ = [
     "AntiphonError",
+    "BadAnswer",
+    "Bot",
+    "ChannelTyping",
     "Client",
     "Delays",
+    "IncomingMessage",
+    "IncomingReaction",
+    "Lagged",
+    "Link",
     "LinkState",
+    "Message",
+    "MessageCreated",
+    "MessageDeleted",
+    "MessageReplied",
+    "MessageUpdated",
     "NotFound",
+    "ReactionAdded",
+    "ReactionRemoved",
     "Refused",
     "Rejected",
     "RequestFailed",
     "SendFailed",
     "SignedOut",
+    "Store",
     "Unreachable",
     "__version__",
 ]

@@ -204,7 +204,9 @@ async def test_a_channel_made_later_is_heard_from_its_first_message_on() -> None
         record = {**peer.channels["c"], "id": "dm", "type": "dm", "created_at": first["created_at"] + 1}
         peer.add_channel(record)
         peer.add_message("hello", channel="dm")
-        await peer.emit("events:channel", {"channel_id": "dm", "data": {"type": "channel:created", "data": None}})
+        await peer.emit(
+            "events:channel", {"channel_id": "dm", "data": {"type": "channel:created", "data": None}}
+        )
         await until(lambda: heard)
         assert heard == [("hello", "missed")]
 
@@ -266,11 +268,15 @@ async def test_a_channel_that_goes_and_comes_back_repeats_nothing() -> None:
         await peer.tell("message", peer.add_message("one"))
         await until(lambda: heard)
         entry = peer.channels.pop("c")
-        await peer.emit("events:channel", {"channel_id": "c", "data": {"type": "channel:deleted", "data": None}})
+        await peer.emit(
+            "events:channel", {"channel_id": "c", "data": {"type": "channel:deleted", "data": None}}
+        )
         await until(lambda: not client.channels.value)
         peer.channels["c"] = entry
         peer.add_message("meanwhile")
-        await peer.emit("events:channel", {"channel_id": "c", "data": {"type": "channel:created", "data": None}})
+        await peer.emit(
+            "events:channel", {"channel_id": "c", "data": {"type": "channel:created", "data": None}}
+        )
         await until(lambda: len(heard) == 2)
         assert texts(heard) == ["one", "meanwhile"]
 

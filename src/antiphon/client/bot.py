@@ -157,6 +157,7 @@ class Bot:
 
     def stop(self) -> None:
         """Handle nothing more; `serve` returns when what is under way is finished."""
+        self._work.close()
         self._told.set()
 
     @property

@@ -27,6 +27,7 @@ class Conversations(Generic[J]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy = 0
         self._closed = False
+        self._dropped = 0
 
     def waiting(self, channel_id: str) -> int:
         """How many jobs of a channel have not begun."""
@@ -51,16 +52,20 @@ class Conversations(Generic[J]):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._closed = True
+        self._dropped += self._waiting.total()
+        self._waiting.clear()
+        for queue in self._queues.values():
+            queue.clear()
+
     async def end(self, limit: float) -> tuple[int, int]:
         """Begin nothing more, and give what is under way `limit` seconds to finish.
 
         Gives how many jobs were not begun, and how many were cut off.
         """
-        self._closed = True
-        left = self._waiting.total()
-        for queue in self._queues.values():
-            queue.clear()
-        self._waiting.clear()
+        self.close()
         cut = 0
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=limit)
@@ -68,7 +73,7 @@ class Conversations(Generic[J]):
             for task in tuple(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        return left, cut
+        return self._dropped, cut
 
     async def _run(self, conversation: Conversation) -> None:
         queue, channel_id = self._queues[conversation], conversation[0]
@@ -84,7 +89,7 @@ class Conversations(Generic[J]):
                         await self._work(job)
                     finally:
                         self._busy -= 1
-                if not self._waiting[channel_id]:
+                if not self._closed and not self._waiting[channel_id]:
                     del self._waiting[channel_id]
                     self._emptied(channel_id)
         finally:
