@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from antiphon.client.errors import BadAnswer, NotFound, SignedOut, failure
+from antiphon.client.slots import slot
 from antiphon.client.transport import Exchange
 from antiphon.wire import WireModel
 
@@ -53,13 +54,14 @@ class Http:
             headers["Content-Type"] = "application/json"
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        status, raw = await self._exchange.exchange(
-            method,
-            path,
-            headers,
-            None if body is None else _body(body),
-            {key: str(value) for key, value in (query or {}).items() if value is not None},
-        )
+        async with slot():
+            status, raw = await self._exchange.exchange(
+                method,
+                path,
+                headers,
+                None if body is None else _body(body),
+                {key: str(value) for key, value in (query or {}).items() if value is not None},
+            )
         value = _decode(raw)
         if status >= 400:
             error = failure(status, _detail(value, status))
