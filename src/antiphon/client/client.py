@@ -33,6 +33,7 @@ from .finding import find_channel
 from .link import Link, LinkState
 from .listeners import EventStream
 from .network import NetworkTransport
+from .questions import Question
 from .rest import Rest
 from .store import Store, Unsubscribe
 from .stores import Stores
@@ -276,6 +277,11 @@ class Client:
     def windows(self) -> Store[tuple[Window, ...]]:
         """The windows, the one touched last at the end."""
         return self._stores.windows
+
+    @property
+    def questions(self) -> Store[tuple[Question, ...]]:
+        """The server's open questions to the person, the one asked first at the front."""
+        return self._stores.questions
 
     @property
     def unsent(self) -> int:

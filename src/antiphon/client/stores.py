@@ -8,6 +8,7 @@ from types import MappingProxyType
 from antiphon.wire import ChannelEntry, ChatEntry, ChatTag, ServerConfig, SessionUser, UserSettings, Version
 
 from .link import Link
+from .questions import Question
 from .store import Store
 from .typing import Typing
 from .windows import Window
@@ -29,6 +30,7 @@ class Stores:
     chats: Store[tuple[ChatEntry, ...]] = field(default_factory=lambda: Store[tuple[ChatEntry, ...]](()))
     typing: Store[Typing] = field(default_factory=lambda: Store[Typing](MappingProxyType({})))
     windows: Store[tuple[Window, ...]] = field(default_factory=lambda: Store[tuple[Window, ...]](()))
+    questions: Store[tuple[Question, ...]] = field(default_factory=lambda: Store[tuple[Question, ...]](()))
 
     def forget_person(self) -> None:
         """Empty what belongs to the person; the link and the server's version stay."""
@@ -40,3 +42,4 @@ class Stores:
         self.chats.set(())
         self.typing.set(MappingProxyType({}))
         self.windows.set(())
+        self.questions.set(())

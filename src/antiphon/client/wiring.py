@@ -26,6 +26,7 @@ from .link import Link, LinkState
 from .listeners import EventListeners
 from .notifications import Notifier
 from .outbox import Outbox
+from .questions import Questions
 from .stores import Stores
 from .supervisor import Supervisor
 from .tasks import Tasks
@@ -70,6 +71,8 @@ class Parts:
         )
         self.chats = ChatReducer(context, self.chat_list, self.windows, self.catch_up.tag_refetch.ask)
         self.catch_up.channels, self.catch_up.chats = self.channels, self.chats
+        self.questions = Questions(context, self.windows, self.listeners, stores.questions)
+        self.calls.ask = self.questions.take
         self.notifier = Notifier(
             context,
             self.windows,
@@ -88,6 +91,7 @@ class Parts:
         self._release = [
             self.windows.store.subscribe(lambda _: self._read_what_is_looked_at()),
             self.channel_list.store.subscribe(lambda _: self._read_what_is_looked_at()),
+            context.link.subscribe(self._link_changed),
         ]
         self._root: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -128,6 +132,8 @@ class Parts:
                     tasks.spawn(self._keep_link(), "link")
                 await self._closing.wait()
                 await self.notifier.close()
+                self.questions.close()
+                await self.calls.close()
                 self.channels.reading.close()
                 tasks.cancel_all()
         finally:
@@ -160,7 +166,7 @@ class Parts:
         try:
             event = self._parse(name, payload)
             if not self.inbox.put(event, answer) and answer is not None:
-                self.calls.refuse(answer, "This client is too busy.")
+                self.calls.refuse(answer, "This client is too busy.", event)
         except Exception as error:  # noqa: BLE001 - whatever a server may send must not end the socket's reading
             self.context.faults.report("an event's way in", error)
 
@@ -181,6 +187,7 @@ class Parts:
         except Exception as error:  # noqa: BLE001 - one event must not stop all others: what it did not change is fetched
             self.context.faults.report(f"taking {type(event).__name__}", error)
         self.listeners.tell(event)
+        self.questions.apply(event)
         self.notifier.take(event)
 
     def _reduce(self, event: wire.ServerEvent, stamp: int) -> None:
@@ -193,6 +200,14 @@ class Parts:
                 self.supervisor.access_changed()
             case wire.Unknown() | wire.Malformed():
                 log.debug("an event was not understood: %s %s", event.name, event.type)
+
+    def _link_changed(self, link: Link) -> None:
+        """What waited for an answer over a link that is gone."""
+        if not link.state.joined:
+            self.calls.link_lost()
+            self.questions.link_lost()
+        if self.context.over:
+            self.questions.close()
 
     def _stumbled(self, error: Exception) -> None:
         self.context.faults.report("taking an event", error)
