@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from . import outbound
 from .base import Event, Malformed, Unknown
-from .channel_events import ChannelEvent
+from .channel_events import ChannelEnvelope, ChannelEvent
 from .chat_events import ChatEvent
 from .other_events import OtherEvent
+from .shared import with_shared
 
 ServerEvent = ChannelEvent | ChatEvent | OtherEvent | Unknown | Malformed
 """What `parse_event` gives."""
@@ -99,7 +100,8 @@ def _parse(table: _Table, name: str, payload: object) -> Event | Unknown | Malfo
         if cls is None:
             return Unknown(name, kind, payload)
     try:
-        return cls.model_validate(payload, by_alias=True, by_name=False)
+        value = with_shared(payload) if issubclass(cls, ChannelEnvelope) else payload
+        return cls.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
         return Malformed(name, kind, payload, reason_of(error, payload))
 
