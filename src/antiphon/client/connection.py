@@ -2,7 +2,8 @@
 `socket_io` knows Socket.IO.
 
 A connection is used once: the supervisor opens a new one, with its own HTTP session and the token of that
-moment, for each attempt (W-07). The library's own reconnection is off.
+moment, for each attempt (W-07). The library's own reconnection is off, and so is its waiting: in Python 3.11
+`asyncio.wait_for` may lose a cancellation, and whoever closes a client would wait for ever.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Connection:
     def __init__(self, arrived: Arrived) -> None:
         self.reason: str | None = None
         self._ended = asyncio.Event()
+        self._answered = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self._io = SocketIO(
             reconnection=False,
@@ -50,6 +52,7 @@ class Connection:
         self._io.arrived = arrived
         self._io.eio.broken = self._on_end
         self._io.on("disconnect", self._on_end)
+        self._io.on("connect", self._answered.set)
         self._io.on("connect_error", self._on_refusal)
         self._refusal: str | None = None
 
@@ -70,9 +73,9 @@ class Connection:
                 auth={"token": token or ""},
                 transports=list(transports),
                 socketio_path=PATH,
-                wait=True,
-                wait_timeout=60,  # The caller's own limit is shorter and covers more than this one.
+                wait=False,
             )
+            await self._answered.wait()
         except socketio.exceptions.SocketIOError as error:
             if self._refusal is None or self._refusal == UNEXPLAINED:
                 raise _unexplained(error) from error
@@ -82,6 +85,10 @@ class Connection:
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             # An answer that is no Engine.IO (a proxy's page, for instance).
             raise ConnectFailed("what answers there does not speak this protocol") from error
+        if self._refusal is not None:
+            raise ConnectFailed(self._refusal)
+        if self._ended.is_set():
+            raise ConnectFailed("the server cut the connection while it was being made")
 
     async def emit(self, name: str, payload: dict[str, Any]) -> None:
         """Send an event, without an acknowledgement. Raises `ConnectFailed` when the connection is over."""
@@ -92,12 +99,18 @@ class Connection:
 
     async def call(self, name: str, payload: dict[str, Any], limit: float) -> Any:
         """Send an event and give its acknowledgement. Raises `TimeoutError`, or `ConnectFailed`."""
-        try:
-            return await self._io.call(name, payload, timeout=limit)
-        except socketio.exceptions.TimeoutError as error:
-            raise TimeoutError(f"{name} was not acknowledged") from error
-        except socketio.exceptions.SocketIOError as error:
-            raise ConnectFailed("the connection is over") from error
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def answered(*values: Any) -> None:
+            if not answer.done():
+                answer.set_result(values[0] if values else None)
+
+        async with asyncio.timeout(limit):
+            try:
+                await self._io.emit(name, payload, callback=answered)
+            except socketio.exceptions.SocketIOError as error:
+                raise ConnectFailed("the connection is over") from error
+            return await answer
 
     async def wait_ended(self) -> str:
         """Wait until the connection is over and give the reason."""
@@ -137,10 +150,12 @@ class Connection:
         if not self._ended.is_set():
             self.reason = reason or "the connection ended"
             self._ended.set()
+            self._answered.set()
 
     def _on_refusal(self, data: Any = None) -> None:
         message = data.get("message") if isinstance(data, dict) else data
-        self._refusal = str(message) if message else None
+        self._refusal = str(message) if message else UNEXPLAINED
+        self._answered.set()
 
 
 def _unexplained(error: BaseException) -> ConnectFailed:

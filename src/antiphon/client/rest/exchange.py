@@ -9,6 +9,7 @@ import aiohttp
 
 from antiphon.client.clock import Delays
 from antiphon.client.errors import BadAnswer, Unreachable
+from antiphon.client.reasons import why
 
 MOST_BYTES = 64 * 1024 * 1024
 """Largest answer that is read: a long chat travels as one document, but nothing legitimate is bigger than
@@ -53,7 +54,7 @@ class HttpExchange:
                     )
                 return response.status, await _read(response)
         except aiohttp.ClientConnectorError as error:
-            raise Unreachable(f"{self._url} cannot be reached: {error.strerror or error}") from error
+            raise Unreachable(f"{self._url} cannot be reached: {why(error) or error}") from error
         except aiohttp.ConnectionTimeoutError as error:
             raise Unreachable(f"{self._url} could not be reached in time") from error
         except TimeoutError as error:
@@ -63,7 +64,7 @@ class HttpExchange:
         except (aiohttp.ClientError, OSError) as error:
             # The connection broke after it stood: what we sent may have been carried out.
             raise Unreachable(
-                f"the connection to {self._url} broke: {type(error).__name__}", sent=True
+                f"the connection to {self._url} broke: {why(error) or type(error).__name__}", sent=True
             ) from error
 
     def _opened(self) -> aiohttp.ClientSession:
