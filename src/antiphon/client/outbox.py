@@ -205,6 +205,8 @@ class Outbox:
         asked_at = self._context.arrivals.next()
         try:
             message = await self._deliver(entry)
+            if message is None:
+                return False
         except Unreachable as error:
             entry.uncertain = entry.uncertain or error.sent
             return True
@@ -236,7 +238,8 @@ class Outbox:
             self._fail(entry, error.detail)
         return not signed_in  # Signed out: the link will end, and with it what waits.
 
-    async def _deliver(self, entry: _Entry) -> Message:
+    async def _deliver(self, entry: _Entry) -> Message | None:
+        """Post, or find what was posted; None when the event of it came while we waited."""
         if entry.after is None and not self._context.ours:
             entry.after = await self._newest_before(entry)
         if entry.uncertain and not self._context.ours:
@@ -244,6 +247,8 @@ class Outbox:
             if found is None:
                 await self._until_settled()
                 found = await self._look_for(entry)
+            if entry.sending.state != "sending":
+                return None
             if found is not None:
                 return found
         return await self._context.rest.channels.post(entry.channel_id, entry.form)
