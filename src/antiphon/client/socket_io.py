@@ -41,8 +41,9 @@ _AT_ONCE: int = engineio.payload.Payload.max_decode_packets
 _INLINE = ("2", "3")
 """Packets that are read at once: events and acknowledgements."""
 _AT_A_TIME = 8
-"""Frames that are read before others have their turn: what they bring is taken while it is fresh in memory, and
-nobody waits for a flood to end."""
+"""Frames that are read before others have their turn: what they bring is taken while it is fresh in memory,
+and nobody waits for a flood to end.
+"""
 _EVENT = "42["
 """How a frame begins that is a message, an event, and wants no acknowledgement."""
 
@@ -88,6 +89,7 @@ class Engine(engineio.AsyncClient):  # type: ignore[misc]  # the library has no 
     broken: Callable[[str], None]
     event: Callable[[str], bool]
     """Takes the text of a frame that is an event without an acknowledgement; False when it cannot read it."""
+    ws: Any
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
