@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from antiphon.cli import keeping, talking
 from antiphon.cli.extras import needing
 from antiphon.cli.failures import StartFailed, report, say
 from antiphon.cli.listening import PORT_VALUES
@@ -139,6 +140,10 @@ def page(
         from antiphon.cli.launch import run_page
 
     raise typer.Exit(run_page(server, host, port, data_dir, open_page=open_page))
+
+
+talking.register(app)
+keeping.register(app)
 
 
 @user.command()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 
 import typer
+
+INTERRUPTED = 130
+"""Exit code of what Ctrl-C cut off, as a shell gives it."""
 
 
 class StartFailed(Exception):
@@ -42,9 +46,14 @@ def first_cause(error: BaseException) -> BaseException:
 def in_one_line(error: BaseException) -> str:
     """What an exception says; with its type where the words alone were not written for a reader."""
     text = " ".join(str(error).split())
-    if text and (isinstance(error, StartFailed | OSError) or _is_setting(error)):
+    if text and (isinstance(error, StartFailed | OSError) or _is_of_client(error) or _is_setting(error)):
         return text
     return f"{type(error).__name__}: {text or 'no details'} (ANTIPHON_DEBUG=1 shows where)"
+
+
+def _is_of_client(error: BaseException) -> bool:
+    errors = sys.modules.get("antiphon.client.errors")  # not imported for the sake of asking
+    return errors is not None and isinstance(error, errors.AntiphonError)
 
 
 def _is_setting(error: BaseException) -> bool:

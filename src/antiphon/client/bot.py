@@ -15,12 +15,11 @@ from . import mentions
 from .bot_messages import IncomingMessage, IncomingReaction
 from .client import Client
 from .conversations import Conversations
-from .errors import SignedOut
+from .errors import AntiphonError, SignedOut
 from .every_message import MessageFeed
 from .finding import named
 from .heard import Heard
 from .link import LinkState
-from .logins import Logins
 from .signals import run_until_told
 
 log = logging.getLogger(__name__)
@@ -283,10 +282,11 @@ def _is(name: str, id_: str, entry: ChannelEntry | None) -> bool:
 
 
 def _client(server: str | None, token: str | None) -> Client:
+    if server is None and token is not None:
+        raise AntiphonError("a token needs the address of its server")
     if server is not None and token is not None:
         return Client(server, token=token)
-    login = Logins().find(server)
-    return Client(login.url, token=token or login.token)
+    return Client.from_login(server)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
