@@ -46,6 +46,19 @@ async def test_both_transports_are_offered(bob: Person, cleo: Person) -> None:
         await window.close()
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_poll_of_a_session_that_has_just_ended_is_refused_not_an_error(
+    server: Server, method: str
+) -> None:
+    """The library looks for it twice; that it ends in between must not read as a fault of the server."""
+    path = "/ws/socket.io/?EIO=4&transport=polling"
+    async with server.nobody.http.get(server.url + path) as answer:
+        sid = json.loads((await answer.text())[1:])["sid"]
+    server.state.live._server.eio.sockets[sid].closed = True
+    async with server.nobody.http.request(method, f"{server.url}{path}&sid={sid}", data=b"3") as answer:
+        assert (answer.status, await answer.text()) == (400, '"Invalid session"')
+
+
 async def test_w68_an_anonymous_socket_hears_nothing_and_may_say_nothing(server: Server, bob: Person) -> None:
     """W-68: anonymous sockets were accepted and kept."""
     general = await bob.general()

@@ -21,7 +21,7 @@ from engineio.async_drivers import asgi  # type: ignore[import-untyped]
 from engineio.packet import MESSAGE, Packet  # type: ignore[import-untyped]
 from pydantic_core import to_json
 from socketio import AsyncManager, AsyncServer  # type: ignore[import-untyped]
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from antiphon.server.strict_json import read
 
@@ -164,6 +164,18 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
         self.strangers: dict[str, asyncio.TimerHandle] = {}
         self.refused_frames = 0
         self.overflows = 0
+
+    async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        """Serve one request or connection."""
+        try:
+            return await super().handle_request(scope, receive, send)
+        except KeyError:
+            if scope["type"] != "http":
+                raise
+            # A poll of a session that has just ended: the library looks twice, and the second time it is gone.
+            environ = {"asgi.scope": scope, "asgi.send": send}
+            headers = [("Content-Type", "text/plain")]
+            return await asgi.make_response("400 BAD REQUEST", headers, b'"Invalid session"', environ)
 
     def create_queue(self, *_args: Any, **_options: Any) -> Outgoing:
         """A bounded queue for a new socket."""
