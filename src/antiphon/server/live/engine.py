@@ -172,7 +172,7 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
         except KeyError:
             if scope["type"] != "http":
                 raise
-            # A poll of a session that has just ended: the library looks twice, and the second time it is gone.
+            # A poll of a session that has just ended: the library looks twice, and then it is gone.
             environ = {"asgi.scope": scope, "asgi.send": send}
             headers = [("Content-Type", "text/plain")]
             return await asgi.make_response("400 BAD REQUEST", headers, b'"Invalid session"', environ)
