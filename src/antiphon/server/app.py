@@ -24,6 +24,7 @@ from antiphon.server.live.live import ANONYMOUS_SECONDS, PATH, Live
 from antiphon.server.permissions import DEFAULT, KEY, may_use_channels
 from antiphon.server.providers import Providers
 from antiphon.server.providers import rest as providers
+from antiphon.server.renewal import Renewal
 from antiphon.server.runs import Runs
 from antiphon.server.runs import rest as runs
 from antiphon.server.security.passwords import Passwords
@@ -44,6 +45,7 @@ class ServerApp:
         self.state = state
         self.api = api
         self._rest: ASGIApp = BodyLimit(api)
+        self._renewal = Renewal(state.database, self._renew)
         self._started = False
         self._drained = False
 
@@ -69,6 +71,7 @@ class ServerApp:
         await self.state.principals.start()
         await self.state.providers.start()
         await self.state.runs.start()
+        await self._renewal.start()
 
     async def drain(self) -> None:
         """End everything: runs with their end stored, sockets with a reason, then the database. Within 1.5
@@ -77,10 +80,21 @@ class ServerApp:
         if self._drained or not self._started:
             return
         self._drained = True
+        await self._renewal.close()
         await self.state.runs.drain()
         await self.state.live.drain()
         await self.state.providers.close()
         await self.state.database.close()
+
+    async def _renew(self) -> None:
+        """Drop what is kept of a database that was replaced, and let every client come back."""
+        state = self.state
+        await state.runs.begin_anew()
+        await state.config.start()
+        await state.principals.start()
+        state.channels.forget_all()
+        await state.providers.begin_anew()
+        await state.live.close_all("the database was restored")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

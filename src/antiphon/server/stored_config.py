@@ -16,13 +16,14 @@ class StoredConfig:
 
     def __init__(self, database: Database, defaults: Mapping[str, Any]) -> None:
         self._database = database
-        self._values: dict[str, Any] = dict(defaults)
+        self._defaults = dict(defaults)
+        self._values = dict(defaults)
 
     async def start(self) -> None:
         """Read what is stored."""
         async with self._database.read() as connection:
             rows = await connection.execute(select(stored_config.c.key, stored_config.c.value))
-            self._values.update({row.key: row.value for row in rows})
+            self._values = self._defaults | {row.key: row.value for row in rows}
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]

@@ -121,6 +121,11 @@ class Directory:
         self._changes += 1
         self._kept.pop(channel_id, None)
 
+    def forget_all(self) -> None:
+        """Read every channel again the next time: the database was replaced."""
+        self._changes += 1
+        self._kept.clear()
+
     async def rooms_of(self, person: Principal) -> list[str]:
         """The rooms of all channels that this person may see, hidden conversations too."""
         if not self._may_use_channels(person):

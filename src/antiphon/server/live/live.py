@@ -212,6 +212,13 @@ class Live:
             if session.token is not None and session.token.jti == jti:
                 await self.close(sid, "signed out")
 
+    async def close_all(self, reason: str) -> None:
+        """Close every socket as at a restart (1012): each client comes back by itself, and catches up."""
+        for sid in list(self._sessions):
+            engine_sid = self._rooms.eio_sid_from_sid(sid, "/")
+            if engine_sid is not None:
+                await self._server.eio.end(engine_sid, 1012, reason)
+
     async def drain(self) -> None:
         """Close every socket for good with a reason (within 1.5 s), and leave no task behind.
 

@@ -50,11 +50,16 @@ class Providers:
         self._config = await configuration.load(self._state.database, self._state.settings)
         self._begin_to_fetch()
 
+    async def begin_anew(self) -> None:
+        """Read the settings of a database that was replaced, and fetch the models again."""
+        self._config = await configuration.load(self._state.database, self._state.settings)
+        self._failures.clear()
+        await self._end_fetching()
+        self._begin_to_fetch()
+
     async def close(self) -> None:
         """End what is being fetched and close every connection."""
-        if self._fetching is not None:
-            self._fetching.cancel()
-            await asyncio.gather(self._fetching, return_exceptions=True)
+        await self._end_fetching()
         if self._sessions is not None:
             await self._sessions.close()
 
@@ -114,11 +119,14 @@ class Providers:
         await configuration.store(self._state.database, kind, document)
         self._config = config
         self._failures.clear()
-        if self._fetching is not None:
-            self._fetching.cancel()
-            await asyncio.gather(self._fetching, return_exceptions=True)
-            self._fetching = None
+        await self._end_fetching()
         await self._fetched()
+
+    async def _end_fetching(self) -> None:
+        fetching, self._fetching = self._fetching, None
+        if fetching is not None:
+            fetching.cancel()
+            await asyncio.gather(fetching, return_exceptions=True)
 
     def _age(self) -> float:
         return time.monotonic() - self._fetched_at

@@ -63,14 +63,26 @@ class Runs:
 
     async def start(self) -> None:
         """End the runs that an earlier process left open."""
-        cut = await store.interrupt_open_runs(self.database)
-        if cut:
-            logger.info("%d answers of the last time were cut short; they are marked as interrupted", cut)
+        await self._end_those_left()
         chat_events.attach(self._state)
+
+    async def begin_anew(self) -> None:
+        """End the runs of a database that was replaced, and those that the new one holds as open."""
+        await self._interrupt()
+        self._temporary.clear()
+        await self._end_those_left()
 
     async def drain(self) -> None:
         """Take no more, and end every run as interrupted, stored, within a second."""
         self._draining = True
+        await self._interrupt()
+
+    async def _end_those_left(self) -> None:
+        cut = await store.interrupt_open_runs(self.database)
+        if cut:
+            logger.info("%d answers of the last time were cut short; they are marked as interrupted", cut)
+
+    async def _interrupt(self) -> None:
         self.plain.close()
         for run in self._runs.values():
             run.halt(states.INTERRUPTED)

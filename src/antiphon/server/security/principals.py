@@ -74,6 +74,7 @@ class Principals:
             await connection.execute(delete(revoked_tokens).where(revoked_tokens.c.expires_at < now))
             rows = await connection.execute(select(revoked_tokens.c.jti, revoked_tokens.c.expires_at))
             self._revoked = {row.jti: row.expires_at for row in rows}
+        self._people.clear()
 
     async def of_token(self, text: str | None) -> tuple[Principal, Token] | None:
         """Whose token this is, if it still counts."""

@@ -7,6 +7,11 @@ from pathlib import Path
 VERSIONS = Path(__file__).parent / "versions"
 
 
+def revisions() -> frozenset[str]:
+    """All revisions by name, found without importing Alembic."""
+    return frozenset(path.name.split("_")[0] for path in VERSIONS.glob("[0-9]*_*.py"))
+
+
 def newest_revision() -> str:
-    """The last revision by name, found without importing Alembic."""
-    return max(path.name.split("_")[0] for path in VERSIONS.glob("[0-9]*_*.py"))
+    """The last revision by name."""
+    return max(revisions())
