@@ -40,15 +40,20 @@ class Attempts:
         self._arrived = arrived
         self.doubtful = False
         """The last attempt failed: the configuration, which says how to connect, may be another one now."""
+        self.opening = False
+        """Whether the last attempt ended while a socket was being opened, after requests had been answered."""
 
     @contextlib.asynccontextmanager
     async def joined(self) -> AsyncIterator[Joined]:
         """Open a connection and join; close it in the end. Raises what every step of it raises."""
         sockets: list[Socket] = []
+        self.opening = False
         try:
             async with asyncio.timeout(self._context.delays.connect):
                 await self._prepare()
+                self.opening = True
                 socket, transport = await self._open(sockets)
+                self.opening = False
                 await self._join(socket)
             yield Joined(socket, transport)
         finally:

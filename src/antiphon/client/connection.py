@@ -158,12 +158,12 @@ class Connection:
         self._answered.set()
 
 
-def _unexplained(error: BaseException) -> ConnectFailed:
+def _unexplained(error: BaseException) -> NoSocket:
     """Find out why the library's connection failed, from the errors that it hides behind its own."""
     cause: BaseException | None = error
     while cause is not None:
         words = why(cause)
         if words is not None:
-            return ConnectFailed(words)
+            return NoSocket(words)
         cause = cause.__cause__ or cause.__context__
     return NoSocket("the connection failed")

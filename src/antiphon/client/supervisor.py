@@ -173,8 +173,8 @@ class Supervisor:
             return ConnectError(error.detail)
         except TimeoutError:
             # Open WebUI 0.12.4 leaves a join unanswered whose account is gone.
-            await self._session.check()
-            return ConnectError(SILENT)
+            answers = await self._session.check()
+            return ConnectError(self._blocked() if answers and self._attempts.opening else SILENT)
         except ConnectFailed as error:
             answers = await self._session.check()
             return ConnectError(self._blocked() if answers and isinstance(error, NoSocket) else str(error))

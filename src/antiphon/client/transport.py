@@ -27,7 +27,7 @@ class ConnectFailed(Exception):
 
 
 class NoSocket(ConnectFailed):
-    """No connection came about, and nobody said why."""
+    """No connection came about, and the server said nothing to it."""
 
 
 class Exchange(Protocol):
