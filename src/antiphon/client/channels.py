@@ -26,19 +26,27 @@ class ChannelReducer:
         typing: TypingPeople,
         windows: Windows,
         outbox: Outbox,
-        ask_list: Callable[[], None],
+        forget_draft: Callable[[str, str], None] = lambda channel_id, message_id: None,
     ) -> None:
+        """`forget_draft`: what was being written under a message of a channel goes with it."""
         self.handles = Handles(
-            lambda id_: Channel(id_, context, outbox, self.reading),
+            lambda id_: Channel(id_, context, outbox, self.reading, channels),
             lambda id_, channel: channel.followed or id_ in windows.shown().channels,
         )
-        self.reading = Reading(context, self._seen, channels.last_message_at)
+        self.reading = Reading(
+            context,
+            self._seen,
+            channels.last_message_at,
+            channels.unread,
+            lambda id_: windows.looked_at(("channel", id_)),
+            channels.ask,
+        )
         self._context = context
         self._list = channels
         self._typing = typing
         self._windows = windows
         self._outbox = outbox
-        self._ask_list = ask_list
+        self._forget_draft = forget_draft
 
     def handle(self, channel_id: str) -> Channel:
         """Give the handle of a channel, the same one each time."""
@@ -56,12 +64,11 @@ class ChannelReducer:
                 wire.MessageUpdated() | wire.MessageReplied() | wire.ReactionAdded() | wire.ReactionRemoved()
             ):
                 if handle is not None:
-                    handle.timeline.changed(event.payload, stamp)
+                    handle.heard(event.payload, stamp)
             case wire.MessageDeleted():
-                if handle is not None:
-                    handle.timeline.deleted(event.payload.id)
+                self._deleted(event, handle)
             case wire.ChannelCreated():
-                self._ask_list()
+                self._list.made()
             case wire.ChannelMuted():
                 self._list.muted(event.channel_id, event.payload.is_channel_muted, stamp)
             case wire.ChannelRead():
@@ -69,7 +76,7 @@ class ChannelReducer:
             case wire.ChannelUpdated():
                 self._updated(event, stamp, handle)
             case wire.ChannelDeleted():
-                self._list.removed(event.channel_id)
+                self._list.removed(event.channel_id, stamp)
                 if handle is not None:
                     handle.gone()
 
@@ -83,17 +90,25 @@ class ChannelReducer:
         if own and message.temp_id and self._outbox.confirmed(message, message.temp_id, stamp):
             pass
         elif handle is not None:
-            handle.timeline.created(message, stamp)
+            handle.created(message, stamp)
         if looked_at and not own and message.parent_id is None:
             self.reading.read(event.channel_id)
+
+    def _deleted(self, event: wire.MessageDeleted, handle: Channel | None) -> None:
+        message = event.payload
+        self._list.deleted(event.channel_id, message, own=message.user_id == self._context.user_id)
+        if handle is not None:
+            handle.deleted(message.id)
+        self._forget_draft(event.channel_id, message.id)
 
     def _updated(self, event: wire.ChannelUpdated, stamp: int, handle: Channel | None) -> None:
         record = event.channel
         self._list.changed(event.channel_id, record, stamp)
-        detail = handle.detail.value if handle is not None else None
-        if handle is not None and detail is not None and record is not None:
-            update = {name: getattr(record, name) for name in record.model_fields_set}
-            handle.detail.set(detail.model_copy(update=update))
+        if handle is not None and handle.detail.value is not None:
+            if record is not None:
+                handle.renamed(record)
+            # Who is in it, and what this person may do there, is not in the record.
+            handle.look_after()
 
     def _seen(self, channel_id: str) -> None:
         self._list.read(channel_id, self._context.arrivals.next())

@@ -137,6 +137,10 @@ class OwnChanges:
     def __bool__(self) -> bool:
         return bool(self._of)
 
+    def ids(self) -> tuple[str, ...]:
+        """Give the ids of the messages that have changes."""
+        return tuple(self._of)
+
     def of(self, message_id: str) -> tuple[OwnChange, ...]:
         """Give a message's changes."""
         return tuple(self._of.get(message_id, ()))

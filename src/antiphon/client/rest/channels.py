@@ -10,7 +10,10 @@ from antiphon.wire import (
     ChannelForm,
     ChannelMute,
     ChannelRecord,
+    JsonObject,
+    MemberActive,
     MemberPage,
+    MembersForm,
     Message,
     MessageEdit,
     MessageForm,
@@ -22,9 +25,12 @@ from .http import Http, segment
 
 Entries = list[ChannelEntry]
 Messages = list[Message]
+Data = JsonObject | None
 
 PAGE = 50
 """Messages in a page, as the original fetches them."""
+PINNED_PAGE = 20
+"""Pinned messages in a page; the server decides that."""
 
 
 class Channels:
@@ -72,23 +78,57 @@ class Channels:
         path = f"/api/v1/channels/{segment(channel_id)}/members"
         return cast("MemberPage", await self._http.get(path, MemberPage, page=page, query=query or None))
 
-    async def messages(self, channel_id: str, skip: int = 0, limit: int = PAGE) -> Messages:
-        """List top-level messages, newest first."""
-        path = f"/api/v1/channels/{segment(channel_id)}/messages"
-        return cast("Messages", await self._http.get(path, Messages, skip=skip, limit=limit))
+    async def hide(self, channel_id: str, hidden: bool) -> None:
+        """Take a direct conversation out of this person's list, or show it again."""
+        path = f"/api/v1/channels/{segment(channel_id)}/members/active"
+        await self._http.post(path, object, MemberActive(is_active=not hidden))
 
-    async def thread(self, channel_id: str, parent_id: str, skip: int = 0, limit: int = PAGE) -> Messages:
-        """List the replies under a message, newest first; the last page holds the parent too (W-19)."""
+    async def add_members(self, channel_id: str, form: MembersForm) -> None:
+        """Add people to a group."""
+        path = f"/api/v1/channels/{segment(channel_id)}/update/members/add"
+        await self._http.post(path, object, form)
+
+    async def remove_members(self, channel_id: str, form: MembersForm) -> None:
+        """Take people out of a group."""
+        path = f"/api/v1/channels/{segment(channel_id)}/update/members/remove"
+        await self._http.post(path, object, form)
+
+    async def messages(
+        self, channel_id: str, skip: int = 0, limit: int = PAGE, *, before: str | None = None
+    ) -> Messages:
+        """List top-level messages, newest first. `before` (a server of ours): those older than this one."""
+        path = f"/api/v1/channels/{segment(channel_id)}/messages"
+        answer = await self._http.get(path, Messages, skip=skip, limit=limit, before=before)
+        return cast("Messages", answer)
+
+    async def thread(
+        self,
+        channel_id: str,
+        parent_id: str,
+        skip: int = 0,
+        limit: int = PAGE,
+        *,
+        before: str | None = None,
+    ) -> Messages:
+        """List the replies under a message, newest first. A page with fewer than `limit` of them holds the
+        parent as the last (W-19). `before` (0.12.4): those older than this one.
+        """
         path = f"/api/v1/channels/{segment(channel_id)}/messages/{segment(parent_id)}/thread"
-        return cast("Messages", await self._http.get(path, Messages, skip=skip, limit=limit))
+        answer = await self._http.get(path, Messages, skip=skip, limit=limit, before=before)
+        return cast("Messages", answer)
 
     async def message(self, channel_id: str, message_id: str) -> Message:
         """Fetch one message."""
         path = f"/api/v1/channels/{segment(channel_id)}/messages/{segment(message_id)}"
         return cast("Message", await self._http.get(path, Message))
 
+    async def data(self, channel_id: str, message_id: str) -> JsonObject | None:
+        """Fetch what a message carries, where a list said only that there is something (0.12.4)."""
+        path = f"/api/v1/channels/{segment(channel_id)}/messages/{segment(message_id)}/data"
+        return cast("JsonObject | None", await self._http.get(path, Data))
+
     async def pinned(self, channel_id: str, page: int = 1) -> Messages:
-        """List pinned messages, 20 a page."""
+        """List pinned messages, the last pinned first, 20 a page."""
         path = f"/api/v1/channels/{segment(channel_id)}/messages/pinned"
         return cast("Messages", await self._http.get(path, Messages, page=page))
 
