@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import engineio.base_client as engine
+import psutil
 from tests.client.hands import QUICK
 from tests.client.peer import Peer, serving, until
 
@@ -44,7 +44,7 @@ def held() -> Held:
     return Held(
         tasks=len(asyncio.all_tasks()),
         timers=len(timers),
-        files=len(os.listdir("/proc/self/fd")),
+        files=psutil.Process().num_fds(),
         threads=threading.active_count(),
         engines=len(engine.connected_clients),
     )

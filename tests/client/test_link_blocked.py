@@ -28,7 +28,7 @@ async def test_our_own_server_is_reached_by_polling_however_websocket_is_refused
                 await client.live()
                 await client.channel("c").open()
                 await peer.tell("message", peer.add_message("hello"))
-                await until(lambda: client.channel("c").timeline.rows())
+                await until(client.channel("c").timeline.rows)
                 assert connected[0].transport == "polling"
         for sid in list(peer.sids):
             await peer.io.disconnect(sid)

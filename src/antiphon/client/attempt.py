@@ -41,7 +41,7 @@ class Attempts:
         self.doubtful = False
         """The last attempt failed: the configuration, which says how to connect, may be another one now."""
         self.opening = False
-        """Whether the last attempt ended while a socket was being opened, after requests had been answered."""
+        """Whether the last attempt ended while a socket was being opened; requests had been answered then."""
 
     @contextlib.asynccontextmanager
     async def joined(self) -> AsyncIterator[Joined]:
