@@ -1,8 +1,8 @@
 """A TCP proxy with a hand on every byte: it cuts, swallows, delays, truncates, dawdles and refuses.
 
 It stands between one client and a server, on real sockets. What it does is said by `weather`, which holds for
-connections of now and of later, and by `cut` and `truncate`, which happen once. Nothing here is random: a test
-that wants chance draws it itself.
+connections of now and of later, and by `cut` and `truncate`, which happen once. Nothing here is random: a
+test that wants chance draws it itself.
 """
 
 from __future__ import annotations

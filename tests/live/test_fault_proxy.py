@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.client.peer import until
 from tests.live.fault_proxy import BOTH, FORBIDDEN, FaultProxy, Way, Weather
 
 

@@ -1,4 +1,4 @@
-"""Half an hour of trouble between five clients and a server that is killed twice: nothing lost, nothing twice.
+"""Half an hour of trouble between five clients and a server that is killed twice: all agree in the end.
 
 A second of the test is a minute. `ANTIPHON_FAULT_SEED` (a number, or "random") draws another half hour,
 `ANTIPHON_FAULT_MINUTES` a longer one; a failure prints the seed.
@@ -99,7 +99,7 @@ async def half_an_hour(
         group.create_task(power_cuts(server, Random(random.random()), MINUTES, began))
         doing = [group.create_task(actor.live(began + MINUTES)) for actor in actors]
         await moment(began + MINUTES)
-        done, begun = await asyncio.wait(doing, timeout=PATIENCE)
+        _, begun = await asyncio.wait(doing, timeout=PATIENCE)
         if begun:
             pytest.fail("what was begun does not end: " + "; ".join(map(repr, actors)))
     assert all(proxy.weather == FINE for proxy in proxies)
