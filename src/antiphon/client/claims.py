@@ -154,15 +154,12 @@ class Claims:
                 return granted
         return self._in_process(free)
 
-    async def leave(self) -> None:
-        """This process has no window any more, or ends: it comes before nobody."""
+    async def rank(self, looked_at: float) -> None:
+        """Let other processes know when a window here was last looked at; 0: it comes before nobody."""
         file = await self._usable()
         if file is not None:
             try:
-                await file.run(
-                    lambda db: db.execute("DELETE FROM attention_owners WHERE owner = ?", (self._owner,)),
-                    lasting=False,
-                )
+                await file.run(partial(self._rank, looked_at), lasting=False)
             except FileUnusable as error:
                 self._unusable(error)
 
@@ -204,10 +201,7 @@ class Claims:
         self, wishes: Sequence[Wish], looked_at: float, last_call: bool, db: sqlite3.Connection
     ) -> Granted:
         now, granted = self._now(), Granted()
-        if looked_at:
-            db.execute("INSERT OR REPLACE INTO attention_owners VALUES (?, ?)", (self._owner, looked_at))
-        else:
-            db.execute("DELETE FROM attention_owners WHERE owner = ?", (self._owner,))
+        self._rank(looked_at, db)
         later = "SELECT 1 FROM attention_owners WHERE looked_at > ? LIMIT 1"
         first = db.execute(later, (looked_at,)).fetchone()
         for wish in wishes:
@@ -237,6 +231,13 @@ class Claims:
             self._since_cleared = 0
             _clear(db, now)
         return granted
+
+
+    def _rank(self, looked_at: float, db: sqlite3.Connection) -> None:
+        if looked_at:
+            db.execute("INSERT OR REPLACE INTO attention_owners VALUES (?, ?)", (self._owner, looked_at))
+        else:
+            db.execute("DELETE FROM attention_owners WHERE owner = ?", (self._owner,))
 
 
 def _is_free(db: sqlite3.Connection, wish: Wish) -> bool:

@@ -89,6 +89,7 @@ class Notifier:
         self._unfinished: OrderedDict[str, None] = OrderedDict()
         self._notices: OrderedDict[str, int] = OrderedDict()
         self._claims: Claims | None = None
+        self._ranked = 0.0
         self.dropped = 0
 
     @property
@@ -127,6 +128,11 @@ class Notifier:
         if self._wanted:
             for thing in things:
                 self._put(_Waiting(thing.wish, thing))
+
+    def windows_changed(self) -> None:
+        """Another window may be the one that the person looks at: other processes are to know."""
+        if self._looked_at() != self._ranked:
+            self._wake.set()
 
     @property
     def _wanted(self) -> bool:
@@ -190,15 +196,22 @@ class Notifier:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._last_call or self._waiting:
-                last_call = bool(self._last_call)
-                source = self._last_call if last_call else self._waiting
-                batch = [source.popleft() for _ in range(min(len(source), AT_ONCE))]
-                try:
-                    await self._claim(batch, last_call=last_call)
-                except Exception as error:  # noqa: BLE001 - what is wrong with one must not silence all others
-                    self._context.faults.report("telling notifications", error)
+            try:
+                await self._work_off()
+            except Exception as error:  # noqa: BLE001 - what is wrong with one must not silence all others
+                self._context.faults.report("telling notifications", error)
+                self._wake.set()
             self.dropped = 0
+
+    async def _work_off(self) -> None:
+        if self._looked_at() != self._ranked and self._context.user_id is not None:
+            self._ranked = self._looked_at()
+            await self._own_claims().rank(self._ranked)
+        while self._last_call or self._waiting:
+            last_call = bool(self._last_call)
+            source = self._last_call if last_call else self._waiting
+            batch = [source.popleft() for _ in range(min(len(source), AT_ONCE))]
+            await self._claim(batch, last_call=last_call)
 
     async def close(self) -> None:
         """End the timers and let other processes come first."""
@@ -208,14 +221,11 @@ class Notifier:
             cancel()
         self._waiting.clear()
         if self._claims is not None:
-            await self._claims.leave()
+            await self._claims.rank(0.0)
 
     async def _claim(self, batch: list[_Waiting], *, last_call: bool) -> None:
-        if self._claims is None:
-            here = in_process(self._context.url, self._context.user_id or "")
-            self._claims = Claims(here, self._file, self._context.clock.now)
         wishes = [waiting.wish for waiting in batch]
-        granted = await self._claims.claim(wishes, self._looked_at(), last_call=last_call)
+        granted = await self._own_claims().claim(wishes, self._looked_at(), last_call=last_call)
         missed: list[MissedThing] = []
         later: list[_Waiting] = []
         for waiting in batch:
@@ -232,6 +242,12 @@ class Notifier:
             self._tell_missed(missed, granted)
         if later:
             self._defer(later)
+
+    def _own_claims(self) -> Claims:
+        if self._claims is None:
+            here = in_process(self._context.url, self._context.user_id or "")
+            self._claims = Claims(here, self._file, self._context.clock.now)
+        return self._claims
 
     def _defer(self, batch: list[_Waiting]) -> None:
         def due() -> None:

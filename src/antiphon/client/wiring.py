@@ -92,6 +92,7 @@ class Parts:
             self.windows.store.subscribe(lambda _: self._read_what_is_looked_at()),
             self.channel_list.store.subscribe(lambda _: self._read_what_is_looked_at()),
             context.link.subscribe(self._link_changed),
+            self.windows.store.subscribe(lambda _: self.notifier.windows_changed()),
         ]
         self._root: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
