@@ -95,7 +95,7 @@ async def test_own_messages_are_never_handled() -> None:
 
 
 async def test_a_reply_quotes_and_stays_in_its_thread() -> None:
-    """`reply` answers where the message stands; `reply_in_thread` opens a thread under it, or stays in one."""
+    """`reply` answers where the message stands, `reply_in_thread` in the thread under it or around it."""
     async with serving() as peer:
         bot = make(peer)
 

@@ -245,7 +245,7 @@ async def test_more_than_is_fetched_is_said(monkeypatch: Any) -> None:
 
 
 async def test_a_page_that_cannot_be_read_keeps_nothing_else_from_being_told() -> None:
-    """One message of a later release must not make a listener deaf: what is live goes on, the loss is said."""
+    """A message of a later release must not make a listener deaf: it goes on, and the loss is said."""
     lost: list[str] = []
 
     async def strange(_: Any) -> Any:

@@ -14,7 +14,7 @@ from antiphon.cli.failures import INTERRUPTED, StartFailed, say
 from antiphon.cli.whose import LinkSpeaker, login_for
 from antiphon.client import Client
 from antiphon.client.channel import Channel
-from antiphon.client.errors import AntiphonError, NotFound, SendFailed, passing
+from antiphon.client.errors import AntiphonError, NotFound, RequestFailed, SendFailed, passing
 from antiphon.client.link import LinkState
 from antiphon.client.outbox import Sending
 from antiphon.client.signals import run_until_told
@@ -48,20 +48,25 @@ async def _send(client: Client, name: str, text: str, told: asyncio.Event) -> in
         if found is None:
             say("nothing was sent, and nothing waits: the channel had not been found yet")
             return INTERRUPTED
-        sending = found.send(text)
-        message = await _or_told(_sent(sending), told)
-        if message is None:
-            say(_what_becomes_of(sending))
-            return INTERRUPTED
-    except SendFailed as error:
-        found.discard(error.temp_id)  # It is said here and now; nothing is to wait for a person elsewhere.
-        say(f"not sent: {error.reason}")
-        return 1
+        return await _deliver(found, text, told)
     except AntiphonError as error:
-        say(str(error))
+        say(error.detail if isinstance(error, RequestFailed) else str(error))
         return 1
     finally:
         release()
+
+
+async def _deliver(channel: Channel, text: str, told: asyncio.Event) -> int:
+    sending = channel.send(text)
+    try:
+        message = await _or_told(_sent(sending), told)
+    except SendFailed as error:
+        channel.discard(error.temp_id)  # It is said here and now; nothing is to wait for a person elsewhere.
+        say(f"not sent: {error.reason}")
+        return 1
+    if message is None:
+        say(_what_becomes_of(sending))
+        return INTERRUPTED
     typer.echo(message.id)
     return 0
 

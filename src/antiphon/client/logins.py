@@ -97,7 +97,8 @@ class Logins:
             raise NoLogin(
                 "ANTIPHON_TOKEN needs ANTIPHON_SERVER beside it: a token goes to its own server alone"
             )
-        wanted = canonical(url or server) if url or server else None
+        named = url or server
+        wanted = canonical(named) if named else None
         if token and server and wanted == canonical(server):
             return Login(wanted, token)
         current, logins = self._read()

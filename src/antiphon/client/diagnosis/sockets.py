@@ -5,6 +5,7 @@ Spoken by hand (Engine.IO 4), because what matters here is what a refusal looks 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from .finding import Finding, Hop, failed, ok, skipped, warning
 from .reach import Target
 
 PATH = "/ws/socket.io/?EIO=4&transport="
+_CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 _PROXY = "let it pass on the headers Upgrade and Connection for /ws"
 
 Outcome = Literal["open", "refused", "broken"]
@@ -122,7 +124,10 @@ def _of_origin(as_browser: Opened, target: Target) -> Finding:
 
 async def _websocket(http: aiohttp.ClientSession, target: Target, origin: str | None = None) -> Opened:
     try:
-        async with http.ws_connect(f"{target.url}{PATH}websocket", origin=origin) as ws:
+        async with (
+            asyncio.timeout(http.timeout.total),  # the library's own limit ends with the handshake
+            http.ws_connect(f"{target.url}{PATH}websocket", origin=origin, timeout=_CLOSING) as ws,
+        ):
             first = await ws.receive()
             if first.type is aiohttp.WSMsgType.TEXT and first.data.startswith("0{"):
                 return Opened("open")
@@ -151,9 +156,11 @@ async def _refusal(http: aiohttp.ClientSession, target: Target, status: int, ori
             status = response.status
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
         text = ""
-    if said := _said(text):
-        return Opened("refused", said)
-    return Opened("broken", f"status {status}")
+    said = _said(text)
+    if said is not None and "upgrade" in said.lower():
+        # The server saw a plain request: what asked for the WebSocket was taken out on the way.
+        return Opened("broken", "it takes the header Upgrade away")
+    return Opened("refused", said) if said else Opened("broken", f"status {status}")
 
 
 async def _polling(http: aiohttp.ClientSession, target: Target) -> Opened:
@@ -192,7 +199,10 @@ def _said(text: str) -> str | None:
 async def _join(http: aiohttp.ClientSession, target: Target, token: str) -> Finding:
     """Enter as the client does: connect with the token, `user-join`, and its acknowledgement."""
     try:
-        async with http.ws_connect(f"{target.url}{PATH}websocket") as ws:
+        async with (
+            asyncio.timeout(http.timeout.total),
+            http.ws_connect(f"{target.url}{PATH}websocket", timeout=_CLOSING) as ws,
+        ):
             await ws.receive()
             await ws.send_str("40" + json.dumps({"token": token}))
             await ws.send_str("420" + json.dumps(["user-join", {"auth": {"token": token}}]))
