@@ -265,7 +265,7 @@ async def test_the_last_error_stays_while_the_next_attempt_is_under_way() -> Non
 
 def expiring(peer: Peer, at: float) -> None:
     """Let the session run out."""
-    peer.users["token-me"]["expires_at"] = int(at)
+    next(iter(peer.users.values()))["expires_at"] = int(at)
 
 
 async def test_the_end_of_a_session_is_told_a_minute_ahead_and_seen_to() -> None:
@@ -360,6 +360,30 @@ async def test_a_client_with_a_password_signs_in_again_before_its_session_runs_o
             await client.live()
             assert client.token == tokens[1]
             assert not [e for e in events if isinstance(e, RetryScheduled | SessionEnded)]
+
+
+async def test_short_sessions_are_renewed_at_their_middle_for_as_long_as_links_live() -> None:
+    """A server whose sessions last a minute is no reason to sign in all the time, nor to stop after three."""
+    clock = HandClock()
+    async with serving() as peer:
+        tokens = renewing(peer)
+        sign_in = peer.hooks["POST /api/v1/auths/signin"]
+
+        async def for_a_minute(request: web.Request) -> web.StreamResponse:
+            expiring(peer, clock.now() + 60)
+            return await sign_in(request)
+
+        peer.hooks["POST /api/v1/auths/signin"] = for_a_minute
+        async with Client.sign_in(peer.url, "me@peer.test", "right", clock=clock, delays=QUICK) as client:
+            for n in range(6):
+                await until(lambda n=n: peer.tokens_seen[-1:] == [tokens[n]])
+                await client.live()
+                await _turns()
+                clock.advance(25)
+                await _turns()
+                assert len(tokens) == n + 1
+                clock.advance(6)
+                await until(lambda n=n: len(tokens) == n + 2)
 
 
 async def test_a_client_with_a_password_signs_in_again_after_a_401() -> None:

@@ -28,12 +28,23 @@ LONGEST_NAP = 86_400.0
 
 
 class SessionWatch:
-    """Knows when the session ends. `end` stops the client's link for good; `reopen` opens a new one."""
+    """Knows when the session ends.
 
-    def __init__(self, context: Context, end: Callable[[str], None], reopen: Callable[[], None]) -> None:
+    `end` stops the link for good, `reopen` opens a new one, `lived` tells whether the link of now has
+    been live for a while.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        end: Callable[[str], None],
+        reopen: Callable[[], None],
+        lived: Callable[[], bool],
+    ) -> None:
         self._context = context
         self._end = end
         self._reopen = reopen
+        self._lived = lived
         self._suspicion = asyncio.Event()
         self._news = asyncio.Event()
         self._asking = asyncio.Lock()
@@ -63,7 +74,9 @@ class SessionWatch:
     async def watch_expiry(self) -> None:
         """Tell of the session's end a minute ahead, and see to it when it has come."""
         context, delays = self._context, self._context.delays
+        seen: int | None = None
         told: int | None = None
+        early = 0.0
         release = context.user.subscribe(lambda _: self.look())
         try:
             while True:
@@ -74,12 +87,18 @@ class SessionWatch:
                     await self._news.wait()
                     continue
                 left = end - context.clock.now()
+                if seen != end:
+                    # A session that lasts hardly longer than the warning is not renewed all the time.
+                    seen, early = end, min(delays.session_ahead, left / 2)
                 if left > delays.session_ahead:
                     await self._nap(left - delays.session_ahead)
                     continue
                 if told != end:
                     told = end
                     context.announce(SessionEnding(end))
+                if left > early:
+                    await self._nap(left - early)
+                    continue
                 if left > 0:
                     if not await self._renew():
                         await self._nap(min(left, delays.session_again))
@@ -121,6 +140,8 @@ class SessionWatch:
 
     async def _run_out(self, detail: str) -> None:
         """The session is over: sign in again, or end. An unreachable server leaves it to the next attempt."""
+        if self._lived():
+            self._renewals = 0
         if self._context.sign_in_again is None:
             self._end(detail)
         elif self._renewals >= MOST_RENEWALS:
@@ -130,6 +151,8 @@ class SessionWatch:
 
     async def _renew(self) -> bool:
         """Sign in again before the session runs out."""
+        if self._lived():
+            self._renewals = 0
         if self._context.sign_in_again is None or self._refused or self._renewals >= MOST_RENEWALS:
             return False
         async with self._asking:

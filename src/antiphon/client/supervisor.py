@@ -54,7 +54,7 @@ class Supervisor:
         self._attempts = Attempts(context, transport, arrived)
         self._keeping: Keeping | None = None
         self._access = Access()
-        self._session = SessionWatch(context, self.end, self._reopen)
+        self._session = SessionWatch(context, self.end, self._reopen, self._lived)
         self._hurry = asyncio.Event()
         self._over = asyncio.Event()
         self._over_reason = "signed out"
@@ -187,12 +187,11 @@ class Supervisor:
             return ConnectError("an internal error; see the log")
 
     async def _link(self) -> Disconnected:
-        context, clock = self._context, self._context.clock
+        context = self._context
         async with self._attempts.joined() as joined:
             keeping = self._keeping = Keeping(
                 context, joined.socket, self._access, self._catch_up, self._catching_up, self._live
             )
-            self._live_since = None
             context.announce(Connected(joined.socket.sid or "", joined.transport))
             try:
                 reason = await keeping.run()
@@ -202,11 +201,10 @@ class Supervisor:
                 raise
             finally:
                 self._keeping = None
-                if self._live_since is not None and (
-                    clock.monotonic() - self._live_since >= context.delays.settled
-                ):
+                if self._lived():
                     self._backoff.reset()
                     self._session.settled()
+                self._live_since = None
         by_server = reason == BY_SERVER
         if by_server:
             self._access.changed()
@@ -232,6 +230,11 @@ class Supervisor:
         self._number = 0
         self._reason = None
         self._set(LinkState.LIVE)
+
+    def _lived(self) -> bool:
+        """Whether the link has been live for long enough to count as a good one."""
+        since = self._live_since
+        return since is not None and self._context.clock.monotonic() - since >= self._context.delays.settled
 
     def _woke(self) -> None:
         self._session.look()
