@@ -34,7 +34,9 @@ async def note(file: AccountFile, text: str) -> None:
 
 async def notes(file: AccountFile) -> list[str]:
     """Give what is kept."""
-    return await file.read(lambda connection: [row["text"] for row in connection.execute("SELECT * FROM notes")])
+    return await file.read(
+        lambda connection: [row["text"] for row in connection.execute("SELECT * FROM notes")]
+    )
 
 
 def mode(path: Path) -> int:
@@ -66,7 +68,11 @@ async def test_the_same_account_has_the_same_file_however_its_address_is_written
     """And another person, port or path another one."""
     same = {
         file_name(url, "me")
-        for url in ("https://Chat.example.com", "https://chat.example.com:443/", " https://chat.example.com/ ")
+        for url in (
+            "https://Chat.example.com",
+            "https://chat.example.com:443/",
+            " https://chat.example.com/ ",
+        )
     }
     assert len(same) == 1
     others = {

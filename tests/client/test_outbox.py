@@ -105,7 +105,7 @@ async def test_what_is_sent_without_a_link_is_posted_when_it_is_back() -> None:
         await peer.stop()
         await until(lambda: client.link.value.state is LinkState.WAITING)
         sending = client.channel("c").send("later")
-        assert [row.state for row in client.channel("c").timeline.rows()] == ["pending"]
+        await until(lambda: [row.state for row in client.channel("c").timeline.rows()] == ["pending"])
         assert client.unsent == 1
         await peer.start()
         await sending
@@ -179,17 +179,20 @@ async def test_a_slow_channel_does_not_hold_up_another() -> None:
         await waiting
 
 
-async def test_closing_tells_whoever_waits_for_a_message() -> None:
-    """Nothing that was not sent is silent about it."""
+@pytest.mark.parametrize("durable", [True, False])
+async def test_closing_tells_whoever_waits_for_a_message(durable: bool) -> None:
+    """Nothing that was not sent is silent about it: it is kept, or it has failed."""
     async with serving() as peer:
-        async with Client(peer.url, token="token-me", delays=QUICK) as client:
+        async with Client(peer.url, token="token-me", delays=QUICK, durable=durable) as client:
             await client.live()
             await peer.stop()
             await until(lambda: client.link.value.state is LinkState.WAITING)
             sending = client.channel("c").send("never")
-        with pytest.raises(SendFailed, match="closed"):
+        with pytest.raises(SendFailed, match="closed") as raised:
             await sending
-        assert client.channel("c").timeline.rows()[0].state == "failed"
+        assert raised.value.kept is durable
+        assert ("is kept, and sent when" in str(raised.value)) is durable
+        assert client.channel("c").timeline.rows()[0].state == ("pending" if durable else "failed")
 
 
 async def test_an_unanswered_post_is_not_taken_for_an_equal_text_of_before() -> None:

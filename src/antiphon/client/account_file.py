@@ -85,15 +85,15 @@ class AccountFile:
     known can be kept again.
     """
 
-    def __init__(
-        self, folder: Path, url: str, user_id: str, *, now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, folder: Path, url: str, user_id: str, *, now: Callable[[], float] = time.time) -> None:
         """Nothing is touched yet; `open` is the way to get one that works."""
         self.url = address(url)
         self.user_id = user_id
         self.path = folder / file_name(url, user_id)
         self.on_fresh: list[Callable[[], None]] = []
         """Called on the event loop after a fresh file has taken the place of a lost one."""
+        self.generation = 0
+        """Counts the fresh files that have taken the place of a lost one."""
         self.set_aside: Path | None = None
         """Where a damaged file went, if one was found since the opening."""
         self._now = now
@@ -271,12 +271,15 @@ class AccountFile:
     def _begin_afresh(self, error: Exception) -> bool:
         """Make way for a fresh file; False when the error says nothing against the one that is there."""
         if isinstance(error, _ReplacedError):
-            log.warning("the account file %s has been replaced or deleted; going on with a fresh one", self.path)
+            log.warning(
+                "the account file %s has been replaced or deleted; going on with a fresh one", self.path
+            )
         elif _code(error) in _DAMAGED:
             self._put_aside(error)
         else:
             return False
         self._disconnect()
+        self.generation += 1
         with suppress(RuntimeError):  # the loop has ended, and nobody keeps anything any more
             self._loop.call_soon_threadsafe(self._tell_fresh)
         return True

@@ -12,6 +12,7 @@ from typing import Any, Self, TypedDict, Unpack
 from antiphon.wire import (
     ChannelEntry,
     ChatEntry,
+    ChatFolder,
     ChatTag,
     Counts,
     ModelInfo,
@@ -28,13 +29,18 @@ from .channel import Channel
 from .chat import Chat
 from .clock import Clock, Delays, SystemClock
 from .context import Context, SignIn
+from .drafts import Drafts
+from .entries import Unsent
 from .errors import AntiphonError, SignedOut
 from .finding import find_channel
 from .link import Link, LinkState
 from .listeners import EventStream
+from .logins import Logins
 from .network import NetworkTransport
 from .questions import Question
+from .outbox import Outbox
 from .rest import Rest
+from .storage import Kept
 from .store import Store, Unsubscribe
 from .stores import Stores
 from .transport import Transport
@@ -125,6 +131,15 @@ class Client:
         client._sign_in = lambda rest: rest.accounts.sign_up(name, email, password)
         client._context.sign_in_again = lambda rest: rest.accounts.sign_in(email, password)
         return client
+
+    @classmethod
+    def from_login(cls, url: str | None = None, **options: Unpack[Options]) -> Self:
+        """Make a client for whom `antiphon login` has signed in, at `url` or at the current server.
+
+        `ANTIPHON_SERVER` and `ANTIPHON_TOKEN` come first. Raises `AntiphonError` where nobody is signed in.
+        """
+        login = Logins().find(url)
+        return cls(login.url, token=login.token, **options)
 
     # Life
 
@@ -250,8 +265,18 @@ class Client:
 
     @property
     def chats(self) -> Store[tuple[ChatEntry, ...]]:
-        """The chats, newest first."""
+        """The chats, newest first, without those that are pinned or in a folder."""
         return self._stores.chats
+
+    @property
+    def pinned_chats(self) -> Store[tuple[ChatEntry, ...]]:
+        """The pinned chats, newest first."""
+        return self._stores.pinned_chats
+
+    @property
+    def folders(self) -> Store[tuple[ChatFolder, ...]]:
+        """The folders for chats, by name."""
+        return self._stores.folders
 
     @property
     def settings(self) -> Store[UserSettings]:
@@ -289,6 +314,26 @@ class Client:
         return len(self._parts.outbox)
 
     @property
+    def unsent_messages(self) -> Store[tuple[Unsent, ...]]:
+        """What waits in the outbox or has failed, in the order it is sent in."""
+        return self._stores.unsent
+
+    @property
+    def outbox(self) -> Outbox:
+        """The messages that are not sent yet: `retry`, `edit`, `discard` them by their `temp_id`."""
+        return self._parts.outbox
+
+    @property
+    def drafts(self) -> Drafts:
+        """What the person has begun to write, by conversation."""
+        return self._parts.drafts
+
+    @property
+    def storage(self) -> Store[Kept]:
+        """Whether what is not sent yet outlives this process, and if not, why."""
+        return self._stores.storage
+
+    @property
     def old_dialect(self) -> bool:
         """Whether the server speaks as Open WebUI 0.6 does."""
         return self._context.old_dialect
@@ -323,6 +368,10 @@ class Client:
         self._parts.catch_up.chat_refetch.ask()
         chat.refresh_soon()
         return chat
+
+    def temporary_chat(self) -> Chat:
+        """Give a chat that is stored nowhere and that no other window hears of; it ends with its handle."""
+        return self._parts.chats.temporary()
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """Fetch the models that this person may ask."""

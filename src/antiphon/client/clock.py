@@ -107,5 +107,15 @@ class Delays:
     """How long the process that the person looked at last has to tell of an event before another one does."""
     resend_settled: float = 10.0
     """Open WebUI only: an unanswered post is sent again after the link has been live for this long."""
+    lease: float = 30.0
+    """For so long a message under way belongs to the client that sends it, unless it says again that it does."""
+    storage_watch: float = 2.0
+    """How often a client looks whether another process has changed the account's file."""
+    storage_again: float = 15.0
+    """A file that could not be used is tried again after this."""
+    draft: float = 0.3
+    """A draft is on the disk so long after it was changed."""
+    close_wait: float = 0.5
+    """How long closing waits for messages that are under way at this moment."""
     random: Callable[[], float] = field(default=random.random)
     """Uniform in [0, 1)."""

@@ -76,11 +76,32 @@ def passing(error: AntiphonError) -> bool:
 
 
 class SendFailed(AntiphonError):
-    """A message could not be sent and waits for its author's decision: retry, edit or discard."""
+    """A message could not be sent and waits for its author's decision: retry, edit or discard.
 
-    def __init__(self, temp_id: str, reason: str) -> None:
+    `kept`: it did not fail, only this client has ended; the next one of this person on this machine sends it.
+    """
+
+    def __init__(self, temp_id: str, reason: str, *, kept: bool = False) -> None:
         super().__init__(reason)
         self.temp_id = temp_id
+        self.reason = reason
+        self.kept = kept
+
+
+class OutboxFull(AntiphonError):
+    """A message is not taken: it is too long, or too many wait already. The text says what to do."""
+
+
+class UnderWay(AntiphonError):
+    """A message cannot be changed at this moment: it is being sent, or stands already."""
+
+
+class AnswerFailed(AntiphonError):
+    """A model's answer ended in a failure; what it wrote until then stays among the turns."""
+
+    def __init__(self, turn_id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.turn_id = turn_id
         self.reason = reason
 
 

@@ -1,103 +1,79 @@
-"""Messages on their way out: in order per channel, tried again until the server has answered, never silently
-lost.
+"""Messages on their way out: kept before they are shown, in order per channel, tried again until the server has
+answered, never silently lost.
 
-On our server `temp_id` is an idempotency key, so a repeat is exact. Open WebUI does not store it: there a
-post that was not answered is first looked for among the fetched messages, and sent again only after the link
-has been live for a while. What risk remains: the first post may still be under way then, and the message
-stands twice.
+What waits or has failed is in the account's file, so that it outlives this process, and all processes of a
+person work it off together: each entry is sent by one of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import OrderedDict, deque
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 
-from antiphon.wire import Message, MessageForm
+from antiphon.wire import Message
 
-from .backoff import Backoff
+from . import outbox_file
+from .account_file import AccountFile, FileUnusable
 from .context import Context
-from .errors import BadAnswer, RequestFailed, SendFailed, SignedOut, Unreachable
-from .link import LinkState
-from .rest.channels import PAGE
+from .delivery import Delivery
+from .entries import Entry, Unsent, check_room
+from .errors import AntiphonError, UnderWay
+from .ledger import Ledger
+from .outbox_views import LookAgain, Views
+from .outbox_worker import Workers
+from .sending import Sending
+from .storage import Storage
+from .store import Store
 from .timeline import Timeline
+
+__all__ = ["REMEMBERED", "Outbox", "Sending"]
 
 REMEMBERED = 2_000
 """Sendings that are remembered after their end, so that a repeated `temp_id` sends nothing."""
-SEARCHED_PAGES = 5
-"""Pages that are searched for a post that was not answered; a busy channel fills one in no time."""
-CLAIMED = 200
-"""Ids of own messages that are remembered as confirmed, so that an equal text is not taken for them."""
-
-State = Literal["pending", "sending", "failed", "confirmed", "discarded"]
-
-
-class Sending:
-    """A message being sent. Awaiting it gives the stored message, or raises `SendFailed`."""
-
-    def __init__(self, temp_id: str) -> None:
-        self.temp_id = temp_id
-        self.state: State = "pending"
-        self.error: str | None = None
-        self._message: Message | None = None
-        self._ended = asyncio.Event()
-
-    def __await__(self) -> Generator[Any, None, Message]:
-        return self._wait().__await__()
-
-    async def _wait(self) -> Message:
-        await self._ended.wait()
-        if self._message is None:
-            raise SendFailed(self.temp_id, self.error or "the message was not sent")
-        return self._message
-
-    def _confirm(self, message: Message) -> None:
-        self.state, self.error, self._message = "confirmed", None, message
-        self._ended.set()
-
-    def _fail(self, state: Literal["failed", "discarded"], error: str) -> None:
-        self.state, self.error = state, error
-        self._ended.set()
-
-    def _again(self) -> None:
-        self.state, self.error = "pending", None
-        self._ended.clear()
-
-
-@dataclass(slots=True, eq=False)
-class _Entry:
-    channel_id: str
-    form: MessageForm
-    timeline: Timeline
-    sending: Sending
-    look_again: Callable[[], None]
-    uncertain: bool = False  # a post was not answered: it may have been stored
-    after: int | None = None  # created_at (ns) of the newest message that was known before the first post
-
-    @property
-    def temp_id(self) -> str:
-        return self.sending.temp_id
+KEPT = "it is kept, and sent when a client of this person starts on this machine again"
 
 
 class Outbox:
-    """All messages of a client that are not confirmed, by channel."""
+    """All messages of a person that are not confirmed, as far as this client knows."""
 
-    def __init__(self, context: Context, last_message_at: Callable[[str], int] = lambda _: 0) -> None:
+    def __init__(
+        self,
+        context: Context,
+        last_message_at: Callable[[str], int] = lambda _: 0,
+        storage: Storage | None = None,
+        store: Store[tuple[Unsent, ...]] | None = None,
+    ) -> None:
         """`last_message_at`: when something last came to a channel, as far as its list knows (ns)."""
         self._context = context
         self._last_message_at = last_message_at
-        self._queues: dict[str, deque[_Entry]] = {}
-        self._working: set[str] = set()
-        self._failed: dict[str, _Entry] = {}
+        self.store: Store[tuple[Unsent, ...]] = store if store is not None else Store(())
+        """What waits or has failed, in the order it is sent in."""
+        self._storage = storage if storage is not None else Storage(context)
+        self._storage.add(self)
+        self._ledger = Ledger(context, self._storage)
+        self._views = Views(context)
+        self._delivery = Delivery(context, self._newest, self._ledger.begin)
+        self._workers = Workers(context, self._ledger, self._delivery, self)
+        self._entries: dict[str, Entry] = {}
+        self._fresh: list[Entry] = []
+        self._filing = False
         self._sendings: OrderedDict[str, Sending] = OrderedDict()
-        self._claimed: OrderedDict[str, None] = OrderedDict()
+        self._read: tuple[AccountFile | None, int] = (None, -1)  # which file was read, and its generation
+        self._version = 0
+        self._over: str | None = None
+        self._telling = False
 
     def __len__(self) -> int:
         """Count the messages that wait or are being sent; failed ones wait for a person and do not count."""
-        return sum(len(queue) for queue in self._queues.values())
+        return sum(entry.waits for entry in self._entries.values())
+
+    # What a person does
+
+    def attach(self, channel_id: str, timeline: Timeline, look_again: LookAgain = lambda: None) -> None:
+        """Show in a timeline what waits or has failed there, now and from now on."""
+        self._views.attach(channel_id, timeline, look_again, self._shown())
 
     def send(
         self,
@@ -105,12 +81,12 @@ class Outbox:
         timeline: Timeline,
         text: str,
         *,
-        look_again: Callable[[], None] = lambda: None,
+        look_again: LookAgain = lambda: None,
         temp_id: str | None = None,
         reply_to_id: str | None = None,
         parent_id: str | None = None,
     ) -> Sending:
-        """Show a message as pending and post it in its turn.
+        """Keep a message, show it as pending, and post it in its turn. Raises `OutboxFull`.
 
         `look_again` fetches the timeline anew: an answer that a page has overtaken may speak of a message
         that was deleted meanwhile.
@@ -120,248 +96,369 @@ class Outbox:
         if known is not None:
             return known
         self._context.background()  # Raises now, not later, when nobody would send it.
-        form = MessageForm(
-            temp_id=temp_id, content=text, reply_to_id=reply_to_id, parent_id=parent_id, data={}
+        check_room(text, len(self._entries), sum(entry.size for entry in self._entries.values()))
+        self.attach(channel_id, timeline, look_again)
+        entry = Entry(
+            temp_id,
+            channel_id,
+            text,
+            self._context.clock.now(),
+            reply_to_id,
+            parent_id,
+            self._context.me,
+            own=True,
         )
-        entry = _Entry(channel_id, form, timeline, Sending(temp_id), look_again)
-        self._remember(entry.sending)
-        if parent_id == timeline.parent_id:
-            timeline.add_pending(temp_id, self._shown(entry))
-        self._enqueue(entry)
-        return entry.sending
+        self._entries[temp_id] = entry
+        sending = self._sending(temp_id)
+        if self._ledger.durable or self._fresh:
+            self._fresh.append(entry)
+            if not self._filing:
+                self._filing = True
+                self._context.background().spawn(self._file(), "outbox file")
+        else:
+            self._take_in(entry)
+        return sending
+
+    def sending(self, temp_id: str) -> Sending | None:
+        """Give the `Sending` of a message that waits or has failed, also one from before a restart."""
+        return self._sendings.get(temp_id)
 
     def retry(self, temp_id: str) -> None:
         """Send a failed message again, after those that wait."""
-        entry = self._failed.pop(temp_id, None)
-        if entry is not None:
-            entry.sending._again()  # noqa: SLF001 - the two classes of this module are one thing
-            entry.timeline.set_pending(temp_id, "pending")
-            self._enqueue(entry)
+        entry = self._entries.get(temp_id)
+        if entry is not None and entry.state == "failed":
+            self._begin_again(entry)
+            self._spawn(self._ledger.retry(entry), entry.channel_id)
+
+    async def edit(self, temp_id: str, text: str) -> None:
+        """Change the text of a message that waits or has failed; a failed one is sent again with it.
+
+        Raises `UnderWay` when it is being sent at this moment, here or by another process, or stands already,
+        and `OutboxFull` when the text is too long.
+        """
+        entry = self._entries.get(temp_id)
+        if entry is None:
+            raise UnderWay("This message is not in the outbox: it has been sent, or was discarded.")
+        others = [one.size for one in self._entries.values() if one is not entry]
+        check_room(text, len(others), sum(others))
+        if temp_id in self._workers.under_way or not await self._ledger.edit(entry, text):
+            raise UnderWay("This message is being sent at this moment: edit it when it stands.")
+        entry.text = text
+        self._views.redraw(entry)
+        if entry.state == "failed":
+            self._begin_again(entry)
+        self._workers.wake(entry.channel_id)
+        self._tell()
 
     def discard(self, temp_id: str) -> None:
         """Give up a message; one that is under way may still arrive."""
-        entry = self._failed.pop(temp_id, None) or self._take(temp_id)
+        entry = self._entries.pop(temp_id, None)
         if entry is not None:
-            entry.timeline.drop_pending(temp_id)
-            entry.sending._fail("discarded", "the message was discarded")  # noqa: SLF001 - as above
+            entry.state = "discarded"
+            self._views.drop(entry)
+            self._sending(temp_id).end("discarded", "the message was discarded")
+            self._spawn(self._ledger.discard(entry), entry.channel_id)
+            self._tell()
 
     def confirmed(self, message: Message, temp_id: str, stamp: int) -> bool:
         """Take the event of a message of ours; False when it is none of those on their way."""
-        entry = self._failed.pop(temp_id, None) or self._find(temp_id)
+        entry = self._entries.get(temp_id)
         if entry is None or message.channel_id != entry.channel_id:
             return False
         self._confirm(entry, message, stamp)
+        self._spawn(self._ledger.settle(entry, message), entry.channel_id)
         return True
 
+    # Life
+
     def end(self, reason: str) -> None:
-        """Nobody is signed in any more: what waits has failed, and its author is told."""
-        for entry in [entry for queue in self._queues.values() for entry in queue]:
-            self._fail(entry, reason)
+        """Nobody is signed in any more: what waits is kept for this person, or has failed without a file."""
+        self._over = reason
+        self._let_go(reason)
+        self._spawn(self._ledger.disown())
 
-    def close(self) -> None:
-        """Tell whoever still waits that nothing more will be sent."""
-        entries = [entry for queue in self._queues.values() for entry in queue]
-        self._queues.clear()
-        for entry in (*entries, *self._failed.values()):
-            entry.timeline.set_pending(entry.temp_id, "failed", "the client was closed")
-            entry.sending._fail("failed", "the client was closed")  # noqa: SLF001 - as above
-        self._failed.clear()
+    async def finish(self) -> None:
+        """Closing: let what is under way at this moment come to its end, for a little while."""
+        try:
+            async with asyncio.timeout(self._context.delays.close_wait):
+                if any(not entry.filed for entry in self._entries.values()):
+                    await self._storage.settled()
+                if self._context.link.value.state.joined:
+                    await self._workers.idle.wait()
+        except TimeoutError:
+            pass
 
-    # The work
+    async def close(self) -> None:
+        """Write down what is not in the file yet, and tell whoever still waits how it stands."""
+        reason = self._over or "the client was closed"
+        unfiled = [entry for entry in self._entries.values() if not entry.filed]
+        if unfiled and self._ledger.durable:
+            await self._ledger.put(unfiled)
+        await self._ledger.disown()
+        for entry in self._fresh:
+            self._views.show(entry)
+        self._fresh.clear()
+        self._let_go(reason)
+        self._entries.clear()
+        self._tell()
 
-    def _enqueue(self, entry: _Entry) -> None:
-        if self._context.over:
-            self._fail(entry, "nobody is signed in")
+    def _let_go(self, reason: str) -> None:
+        for entry in self._entries.values():
+            sending = self._sending(entry.temp_id)
+            if entry.waits and (entry.filed or self._ledger.durable):
+                sending.keep(f"{reason}; {KEPT}")
+            elif entry.waits:
+                entry.state, entry.error = "failed", reason
+                self._views.update(entry)
+                sending.end("failed", reason)
+        self._tell()
+
+    # The file, as the storage tells of it
+
+    @property
+    def tables(self) -> tuple[str, Sequence[str]]:
+        """The outbox's tables."""
+        return outbox_file.NAME, outbox_file.SCHEMA
+
+    async def opened(self, file: AccountFile) -> None:
+        """Take what the file holds, and keep there what it lacks."""
+        fresh = self._read != (file, file.generation)
+        unfiled = [entry for entry in self._entries.values() if fresh or not entry.filed]
+        self._version, entries, messages = await self._ledger.resume(file, unfiled)
+        self._read = (file, file.generation)
+        self._delivery.claimed(reversed(messages))
+        for entry in entries:
+            self._merge(entry)
+        if not fresh:
+            await self._catch_up()
+        for channel_id in {entry.channel_id for entry in self._entries.values() if entry.waits}:
+            self._workers.wake(channel_id)
+
+    async def changed(self) -> None:
+        """Another process has changed the file."""
+        await self._catch_up()
+
+    async def leave(self, file: AccountFile) -> None:
+        """It was another person's: strike out there what was written here, and forget what was not."""
+        own = [entry for entry in self._entries.values() if entry.own]
+        for entry in tuple(self._entries.values()):
+            entry.filed = False
+            if not entry.own:
+                del self._entries[entry.temp_id]
+                self._sendings.pop(entry.temp_id, None)
+                self._views.drop(entry)
+        self._tell()
+        await self._ledger.take_back(file, own)
+
+    async def _catch_up(self) -> None:
+        self._version, entries = await self._ledger.news(self._version)
+        for entry in entries:
+            self._merge(entry)
+
+    def _merge(self, row: Entry) -> None:
+        """Take what the file says of an entry; what is being written there at this moment is newer."""
+        held = self._entries.get(row.temp_id)
+        if held is None:
+            self._meet(row)
+        elif row.state == "sent":
+            self._settled_elsewhere(held, row)
+        elif row.state == "discarded":
+            if held.filed:
+                self._entries.pop(held.temp_id)
+                held.state = "discarded"
+                self._views.drop(held)
+                self._sending(held.temp_id).end("discarded", "the message was discarded")
+        elif held.filed and held.temp_id not in self._workers.under_way:
+            failed_before, text_before = held.state == "failed", held.text
+            held.text, held.state, held.error = row.text, row.state, row.error
+            held.posted, held.after, held.not_before = row.posted, row.after, row.not_before
+            held.position = row.position
+            if held.state == "failed" and not failed_before:
+                self._sending(held.temp_id).end("failed", held.error or "")
+            elif failed_before and held.waits:
+                self._begin_again(held)
+            if held.text != text_before:
+                self._views.redraw(held)
+            self._views.update(held)
+            self._workers.wake(held.channel_id)
+        self._tell()
+
+    def _meet(self, row: Entry) -> None:
+        """Take an entry that another client has written, or that was there before this one began."""
+        known = self._sendings.get(row.temp_id)
+        if row.state == "sent" and row.message is not None:
+            self._delivery.claimed([row.message.id])
+        if not row.open or (known is not None and known.state in {"confirmed", "discarded"}):
             return
-        self._queues.setdefault(entry.channel_id, deque()).append(entry)
-        if entry.channel_id not in self._working:
-            self._working.add(entry.channel_id)
-            self._context.background().spawn(self._work(entry.channel_id), "outbox")
+        self._entries[row.temp_id] = row
+        sending = self._sending(row.temp_id)
+        self._views.show(row)
+        if row.state == "failed":
+            sending.end("failed", row.error or "")
+        elif self._over is not None:
+            sending.keep(f"{self._over}; {KEPT}")
+        self._workers.wake(row.channel_id)
 
-    async def _work(self, channel_id: str) -> None:
-        """Post the messages of one channel, one after the other; ends when none is left."""
-        delays = self._context.delays
-        backoff = Backoff(delays.retry_first, delays.retry_most, delays.random)
-        try:
-            while queue := self._queues.get(channel_id):
-                entry = queue[0]
-                await self._context.until_joined()
-                if entry.sending.state in {"confirmed", "discarded", "failed"}:
-                    continue  # It was settled while we waited, and is off the queue.
-                entry.sending.state = "sending"
-                wait = await self._attempt(entry)
-                if wait and entry.sending.state == "sending":
-                    entry.sending.state = "pending"
-                    await self._context.clock.sleep(backoff.next())
-                else:
-                    backoff.reset()
-        finally:
-            self._working.discard(channel_id)
-            if not self._queues.get(channel_id):
-                self._queues.pop(channel_id, None)
-
-    async def _attempt(self, entry: _Entry) -> bool:
-        """Try to post; give whether to try again after a while."""
-        asked_at = self._context.arrivals.next()
-        try:
-            message = await self._deliver(entry)
-            if message is None:
-                return False
-        except Unreachable as error:
-            entry.uncertain = entry.uncertain or error.sent
-            return True
-        except SignedOut as error:
-            return await self._refused(entry, error)
-        except RequestFailed as error:
-            if error.retryable:
-                entry.uncertain = entry.uncertain or error.status >= 500
-                return True
-            self._fail(entry, error.detail)
-        except BadAnswer as error:
-            if error.foreign:
-                entry.uncertain = True
-                return True
-            self._fail(entry, str(error))
+    def _settled_elsewhere(self, held: Entry, row: Entry) -> None:
+        """Another process has sent it, or the file knew it as sent from before."""
+        stamp = self._context.arrivals.next()
+        if row.message is not None:
+            self._confirm(held, row.message, stamp, asked_at=0)
         else:
-            self._confirm(entry, message, self._context.arrivals.next(), asked_at)
-            if entry.uncertain or entry.timeline.refreshed_at > asked_at:
-                entry.look_again()
-        return False
+            self._entries.pop(held.temp_id, None)
+            self._views.drop(held)
+            self._sending(held.temp_id).end("discarded", "the message was sent before")
+        self._views.look_again(held)
 
-    async def _refused(self, entry: _Entry, error: SignedOut) -> bool:
-        """Take a 401; Open WebUI says it to a person too who is signed in and may not write here."""
+    # For the workers
+
+    def waiting(self, channel_id: str) -> Iterable[Entry]:
+        """Give what waits in a channel, in order."""
+        fresh = set(map(id, self._fresh))
+        return [
+            entry
+            for entry in self._entries.values()
+            if entry.channel_id == channel_id and entry.waits and id(entry) not in fresh
+        ]
+
+    def claimed(self, entry: Entry) -> Entry:
+        """Take an entry as the file gave it, to be sent now, and give the one that is held."""
+        held = self._entries.get(entry.temp_id)
+        if held is None:
+            held = entry
+            self._meet(held)
+        elif held is not entry:
+            held.text, held.state, held.posted, held.after = (
+                entry.text,
+                entry.state,
+                entry.posted,
+                entry.after,
+            )
+        sending = self._sending(held.temp_id)
+        if sending.state == "pending":
+            sending.state = "sending"
+        self._tell()
+        return held
+
+    async def nothing_waits(self, channel_id: str) -> bool:
+        """The file has nothing that waits in a channel: take what has become of it."""
         try:
-            signed_in = await self._context.rest.accounts.signed_in()
-        except (Unreachable, RequestFailed, BadAnswer):
-            return True
-        if signed_in:
-            self._fail(entry, error.detail)
-        return not signed_in  # Signed out: the link will end, and with it what waits.
+            await self._catch_up()
+            left = [entry for entry in self.waiting(channel_id) if entry.filed]
+            if left:
+                await self._ledger.put(left)
+        except FileUnusable as error:
+            self._storage.failed(error)
+        return not self.waiting(channel_id)
 
-    async def _deliver(self, entry: _Entry) -> Message | None:
-        """Post, or find what was posted; None when the event of it came while we waited."""
-        if entry.after is None and not self._context.ours:
-            entry.after = await self._newest_before(entry)
-        if entry.uncertain and not self._context.ours:
-            found = await self._look_for(entry)
-            if found is None:
-                await self._until_settled()
-                found = await self._look_for(entry)
-            if entry.sending.state != "sending":
-                return None
-            if found is not None:
-                return found
-        return await self._context.rest.channels.post(entry.channel_id, entry.form)
+    async def sent(self, entry: Entry, message: Message, stamp: int, asked_at: int) -> None:
+        """The server has answered."""
+        already = entry.state == "sent"
+        uncertain = entry.posted is not None and not self._context.ours
+        self._confirm(entry, message, stamp, asked_at=asked_at)
+        if not already:
+            await self._ledger.settle(entry, message)
+        if uncertain or self._views.refreshed_after(entry, asked_at):
+            self._views.look_again(entry)
 
-    async def _look_for(self, entry: _Entry) -> Message | None:
-        """Look for a post that was not answered among the messages that came since."""
-        form, after = entry.form, entry.after or 0
-        found: Message | None = None
-        for number in range(SEARCHED_PAGES):
-            page = await self._page(entry, number * PAGE, PAGE)
-            for message in page:
-                # The oldest one is taken: equal texts are claimed in the order they were sent in.
-                if (
-                    message.user_id == self._context.user_id
-                    and message.content == form.content
-                    and message.parent_id == form.parent_id
-                    and message.reply_to_id == form.reply_to_id
-                    and message.created_at > after
-                    and message.id not in self._claimed
-                    and (found is None or message.created_at < found.created_at)
-                ):
-                    found = message
-            if len(page) < PAGE or any(message.created_at <= after for message in page):
-                break
-        return found
-
-    async def _newest_before(self, entry: _Entry) -> int:
-        """Give the moment (ns) after which this message can have been stored: it is yet to be posted."""
-        newest = entry.timeline.newest()
-        known = max(newest.created_at if newest else 0, self._last_message_at(entry.channel_id))
-        if known:
-            return known
-        return max((message.created_at for message in await self._page(entry, 0, 1)), default=0)
-
-    async def _page(self, entry: _Entry, skip: int, limit: int) -> list[Message]:
-        channels, thread = self._context.rest.channels, entry.form.parent_id
-        if thread is None:
-            return await channels.messages(entry.channel_id, skip, limit)
-        return await channels.thread(entry.channel_id, thread, skip, limit)
-
-    async def _until_settled(self) -> None:
-        """Wait until the link has been live for a while without a break."""
-        wanted = self._context.delays.resend_settled
-        while True:
-            link = await self._context.until_link(lambda link: link.state is LinkState.LIVE)
-            left = link.since + wanted - self._context.clock.now()
-            if left <= 0:
-                return
-            await self._context.clock.sleep(left)
-            if self._context.link.value is link:
-                return
-
-    # Ends
-
-    def _confirm(self, entry: _Entry, message: Message, stamp: int, asked_at: int | None = None) -> None:
-        self._drop(entry)
-        self._claimed[message.id] = None
-        if len(self._claimed) > CLAIMED:
-            self._claimed.popitem(last=False)
-        if entry.form.parent_id == entry.timeline.parent_id:
-            entry.timeline.confirm(entry.temp_id, message, stamp, asked_at=asked_at)
-        if entry.sending.state not in {"confirmed", "discarded"}:
-            entry.sending._confirm(message)  # noqa: SLF001 - as above
-
-    def _fail(self, entry: _Entry, reason: str) -> None:
-        if entry.sending.state in {"confirmed", "discarded"}:
+    async def refused(self, entry: Entry, reason: str, posted: str | None) -> None:
+        """The server does not take it: its author decides."""
+        if not entry.waits:
             return
-        self._drop(entry)
-        self._failed[entry.temp_id] = entry
-        entry.timeline.set_pending(entry.temp_id, "failed", reason)
-        entry.sending._fail("failed", reason)  # noqa: SLF001 - as above
+        entry.state, entry.error = "failed", reason
+        self._views.update(entry)
+        self._sending(entry.temp_id).end("failed", reason)
+        self._tell()
+        await self._ledger.fail(entry, reason, posted)
 
-    def _find(self, temp_id: str) -> _Entry | None:
-        for queue in self._queues.values():
-            for entry in queue:
-                if entry.temp_id == temp_id:
-                    return entry
-        return None
+    # Inside
 
-    def _take(self, temp_id: str) -> _Entry | None:
-        entry = self._find(temp_id)
-        if entry is not None:
-            self._drop(entry)
-        return entry
+    async def _file(self) -> None:
+        """Put what was just written into the file, and only then show and send it."""
+        try:
+            while self._fresh:
+                batch = list(self._fresh)
+                rows = {row.temp_id: row for row in await self._ledger.put([e for e in batch if e.open])}
+                del self._fresh[: len(batch)]
+                for entry in batch:
+                    row = rows.get(entry.temp_id)
+                    if entry.state == "discarded":
+                        await self._ledger.discard(entry)
+                    elif row is not None and row.state in {"sent", "discarded"}:
+                        self._merge(row)  # The same `temp_id` was sent before this client began.
+                    else:
+                        self._take_in(entry)
+        finally:
+            self._filing = False
 
-    def _drop(self, entry: _Entry) -> None:
-        if self._failed.get(entry.temp_id) is entry:
-            del self._failed[entry.temp_id]
-        queue = self._queues.get(entry.channel_id)
-        if queue is not None and entry in queue:
-            queue.remove(entry)
+    def _take_in(self, entry: Entry) -> None:
+        """Show an entry and send it."""
+        if entry.temp_id not in self._entries:
+            return
+        self._views.show(entry)
+        if self._context.over:
+            self._let_go(self._over or "nobody is signed in")
+        else:
+            self._workers.wake(entry.channel_id)
+        self._tell()
 
-    def _remember(self, sending: Sending) -> None:
-        self._sendings[sending.temp_id] = sending
+    def _begin_again(self, entry: Entry) -> None:
+        entry.state, entry.error, entry.not_before = "pending", None, 0.0
+        self._entries.pop(entry.temp_id, None)
+        self._entries[entry.temp_id] = entry  # after those that wait
+        self._sending(entry.temp_id).again()
+        self._views.update(entry)
+        self._tell()
+
+    def _confirm(self, entry: Entry, message: Message, stamp: int, asked_at: int | None = None) -> None:
+        self._entries.pop(entry.temp_id, None)
+        self._delivery.claimed([message.id])
+        self._views.confirm(entry, message, stamp, asked_at)
+        if entry.state not in {"sent", "discarded"}:
+            entry.state, entry.message = "sent", message
+            self._sending(entry.temp_id).confirm(message)
+        self._tell()
+
+    def _newest(self, entry: Entry) -> int:
+        return max(self._views.newest(entry), self._last_message_at(entry.channel_id))
+
+    def _sending(self, temp_id: str) -> Sending:
+        known = self._sendings.get(temp_id)
+        if known is not None:
+            return known
+        sending = self._sendings[temp_id] = Sending(temp_id)
         if len(self._sendings) > REMEMBERED:
             # One that waits for its author must not keep all later ones from being forgotten.
             ended = (id_ for id_, one in self._sendings.items() if one.state in {"confirmed", "discarded"})
             if (oldest := next(ended, None)) is not None:
                 del self._sendings[oldest]
+        return sending
 
-    def _shown(self, entry: _Entry) -> Message:
-        now = int(self._context.clock.now() * 1e9)
-        me, form = self._context.me, entry.form
-        quoted = entry.timeline.row(form.reply_to_id) if form.reply_to_id else None
-        return Message(
-            id=entry.temp_id,
-            user_id=me.id if me else "",
-            channel_id=entry.channel_id,
-            reply_to_id=form.reply_to_id,
-            parent_id=form.parent_id,
-            content=form.content,
-            created_at=now,
-            updated_at=now,
-            user=me,
-            reply_to_message=quoted.message if quoted else None,
-        )
+    def _shown(self) -> Iterable[Entry]:
+        fresh = set(map(id, self._fresh))
+        return [entry for entry in self._entries.values() if id(entry) not in fresh]
+
+    def _spawn(self, work: object, channel_id: str | None = None) -> None:
+        """Write in the background; the work in the channel goes on after it."""
+
+        async def write() -> None:
+            await work  # type: ignore[misc]
+            if channel_id is not None:
+                self._workers.wake(channel_id)
+
+        try:
+            self._context.background().spawn(write(), "outbox file")
+        except AntiphonError:
+            work.close()  # type: ignore[attr-defined]
+
+    def _tell(self) -> None:
+        """Tell the store, once for all changes of a moment."""
+        if not self._telling:
+            self._telling = True
+            asyncio.get_running_loop().call_soon(self._tell_now)
+
+    def _tell_now(self) -> None:
+        self._telling = False
+        told = tuple(entry.unsent() for entry in self._shown() if entry.open)
+        if told != self.store.value:
+            self.store.set(told)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from antiphon.wire import ChannelEntry, ChatEntry, ChatTag, ServerConfig, SessionUser, UserSettings, Version
+from antiphon.wire import ChannelEntry, ChatEntry, ChatFolder, ChatTag, ServerConfig, SessionUser, UserSettings, Version
 
+from .drafts import Place
+from .entries import Unsent
 from .link import Link
 from .questions import Question
+from .storage import Keeping, Kept
 from .store import Store
 from .typing import Typing
 from .windows import Window
@@ -28,7 +32,16 @@ class Stores:
         default_factory=lambda: Store[tuple[ChannelEntry, ...]](())
     )
     chats: Store[tuple[ChatEntry, ...]] = field(default_factory=lambda: Store[tuple[ChatEntry, ...]](()))
+    pinned_chats: Store[tuple[ChatEntry, ...]] = field(
+        default_factory=lambda: Store[tuple[ChatEntry, ...]](())
+    )
+    folders: Store[tuple[ChatFolder, ...]] = field(default_factory=lambda: Store[tuple[ChatFolder, ...]](()))
     typing: Store[Typing] = field(default_factory=lambda: Store[Typing](MappingProxyType({})))
+    unsent: Store[tuple[Unsent, ...]] = field(default_factory=lambda: Store[tuple[Unsent, ...]](()))
+    drafts: Store[Mapping[Place, str]] = field(
+        default_factory=lambda: Store[Mapping[Place, str]](MappingProxyType({}))
+    )
+    storage: Store[Kept] = field(default_factory=lambda: Store(Kept(Keeping.WAITING)))
     windows: Store[tuple[Window, ...]] = field(default_factory=lambda: Store[tuple[Window, ...]](()))
     questions: Store[tuple[Question, ...]] = field(default_factory=lambda: Store[tuple[Question, ...]](()))
 
@@ -40,6 +53,10 @@ class Stores:
         self.tags.set(())
         self.channels.set(())
         self.chats.set(())
+        self.pinned_chats.set(())
+        self.folders.set(())
+        self.unsent.set(())
+        self.drafts.set(MappingProxyType({}))
         self.typing.set(MappingProxyType({}))
         self.windows.set(())
         self.questions.set(())

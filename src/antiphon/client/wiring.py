@@ -20,6 +20,7 @@ from .channels import ChannelReducer
 from .chat_list import ChatList
 from .chats import ChatReducer
 from .context import Context
+from .drafts import Drafts
 from .inbox import Answer, Inbox, Received
 from .lifecycle import LifecycleEvent, record
 from .link import Link, LinkState
@@ -27,6 +28,7 @@ from .listeners import EventListeners
 from .notifications import Notifier
 from .outbox import Outbox
 from .questions import Questions
+from .storage import Storage
 from .stores import Stores
 from .supervisor import Supervisor
 from .tasks import Tasks
@@ -52,11 +54,16 @@ class Parts:
         self.channel_list = ChannelList(
             lambda: self.catch_up.channel_refetch.ask(),  # noqa: PLW0108 - made below
             stores.channels,
+            lambda: not context.ours,
         )
-        self.outbox = Outbox(context, self.channel_list.last_message_at)
+        self.storage = Storage(context, stores.storage)
+        self.outbox = Outbox(context, self.channel_list.last_message_at, self.storage, stores.unsent)
+        self.drafts = Drafts(context, self.storage, stores.drafts)
         self.chat_list = ChatList(
             lambda: self.catch_up.chat_refetch.ask(),  # noqa: PLW0108 - as above
             stores.chats,
+            stores.pinned_chats,
+            stores.folders,
         )
         self.catch_up = CatchUp(
             context, self.channel_list, self.chat_list, self.windows, stores.settings, self._fetch_tags
@@ -67,7 +74,6 @@ class Parts:
             self.typing,
             self.windows,
             self.outbox,
-            self.catch_up.channel_refetch.ask,
         )
         self.chats = ChatReducer(context, self.chat_list, self.windows, self.catch_up.tag_refetch.ask)
         self.catch_up.channels, self.catch_up.chats = self.channels, self.chats
@@ -89,10 +95,11 @@ class Parts:
         context.announce = self._announce
         context.faults.ask = self.supervisor.ask_catch_up
         self._release = [
-            self.windows.store.subscribe(lambda _: self._read_what_is_looked_at()),
+            self.windows.store.subscribe(lambda _: self._looked_around()),
             self.channel_list.store.subscribe(lambda _: self._read_what_is_looked_at()),
             context.link.subscribe(self._link_changed),
             self.windows.store.subscribe(lambda _: self.notifier.windows_changed()),
+            *self.chats.attach(),
         ]
         self._root: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -111,6 +118,7 @@ class Parts:
         ready = asyncio.Event()
         self._root = asyncio.create_task(self._run(ready), name="antiphon:client")
         await ready.wait()
+        await self.storage.looked()
 
     async def close(self, last: LinkState = LinkState.CLOSED) -> None:
         """End everything; the link's state is `last` then."""
@@ -126,12 +134,14 @@ class Parts:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = context.tasks = Tasks(group, context.faults)
+                tasks.spawn(self.storage.run(), "storage")
                 ready.set()
                 tasks.spawn(self.inbox.consume(self._take, self._overflowed, self._stumbled), "inbox")
                 tasks.spawn(self.notifier.run(), "notifications")
                 if context.token is not None:
                     tasks.spawn(self._keep_link(), "link")
                 await self._closing.wait()
+                await self.outbox.finish()
                 await self.notifier.close()
                 self.questions.close()
                 await self.calls.close()
@@ -144,7 +154,9 @@ class Parts:
                 release()
             context.faults.close()
             self.typing.clear()
-            self.outbox.close()
+            await self.outbox.close()
+            await self.drafts.close()
+            await self.storage.close()
             self.listeners.close()
             await context.rest.close()
             context.link.set(Link(self._last, context.clock.now()))
@@ -225,6 +237,11 @@ class Parts:
             if entry is not None and entry.unread_count and self.windows.looked_at(("channel", entry.id)):
                 self.channels.reading.read(entry.id)
 
+    def _looked_around(self) -> None:
+        """The person looks at something else: what they leave is read as far as it had come (W-27)."""
+        self._read_what_is_looked_at()
+        self.channels.reading.left()
+
     def _overflowed(self, dropped: int) -> None:
         log.warning("%d events were dropped because too many came at once; catching up", dropped)
         self.supervisor.ask_catch_up()
@@ -234,11 +251,11 @@ class Parts:
         self.notifier.catching_up()
         await self.catch_up.run()
         self.notifier.caught_up()
-        self.channels.reading.caught_up(lambda id_: self.windows.looked_at(("channel", id_)))
+        self.channels.reading.caught_up()
 
     async def _fetch_tags(self) -> None:
         self.stores.tags.set(tuple(await self.context.rest.chats.tags()))
 
     async def _account_file(self) -> AccountFile | None:
-        """The account's file, once it is kept; None without one."""
-        return None
+        """The account's file, while it works; one that is being opened is waited for."""
+        return await self.storage.ready()
