@@ -22,6 +22,7 @@ from .chats import ChatReducer
 from .context import Context
 from .errors import AntiphonError, NotFound, Refused, SignedOut, passing
 from .refetch import Fetch, Refetch
+from .slots import sharing
 from .store import Store
 from .tasks import together
 from .windows import Shown, Windows
@@ -51,7 +52,9 @@ class CatchUp:
         self._windows = windows
         self._settings = settings
         self._tags = tags
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._works = asyncio.Semaphore(AT_ONCE)  # what stands first in the list is asked for first
+        self._requests = asyncio.Semaphore(AT_ONCE)  # one work may make several at once
+        self._person_as_of = 0  # when what is held of the person was asked for
         self.channel_refetch = Refetch(context, self.fetch_channels, "the channel list")
         self.chat_refetch = Refetch(context, self.fetch_chats, "the chat list")
         self.chat_pages = ChatPages(context, chat_list)
@@ -72,7 +75,8 @@ class CatchUp:
             *(self._again(partial(self._refresh_channel, id_)) for id_ in channels),
             *(self._again(partial(self._refresh_chat, id_)) for id_ in chats),
         ]
-        await together(*works)
+        with sharing(self._requests):
+            await together(*works)
 
     def _followed_channels(self, shown: Shown) -> list[str]:
         """Give the channels that somebody follows without a window; drop what nobody follows."""
@@ -80,7 +84,7 @@ class CatchUp:
         for id_, channel in self.channels.handles.items():
             if id_ in shown.channels:
                 continue
-            if channel.followed and channel.timeline.loaded:
+            if channel.followed and channel.loaded:
                 followed.append(id_)
             else:
                 channel.forget()
@@ -99,13 +103,19 @@ class CatchUp:
         return followed
 
     async def fetch_person(self) -> None:
-        """Fetch who we are, what the server lets us do, our settings and tags."""
+        """Fetch who we are, what the server lets us do, our settings and tags; an answer that a later request
+        has overtaken is dropped (W-15).
+        """
         rest = self._context.rest.accounts
-        user, config = await together(rest.session_user(), rest.config())
-        self._context.user.set(user)
-        self._context.config.set(config)
-        settings, _ = await together(rest.settings(), self._tags())
-        self._settings.set(settings)
+        asked_at = self._context.arrivals.next()
+        user, config, settings, _ = await together(
+            rest.session_user(), rest.config(), rest.settings(), self._tags()
+        )
+        if asked_at > self._person_as_of:
+            self._person_as_of = asked_at
+            self._context.user.set(user)
+            self._context.config.set(config)
+            self._settings.set(settings)
 
     async def fetch_channels(self) -> None:
         """Fetch the channel list; channels that it shows for the first time are joined."""
@@ -134,7 +144,10 @@ class CatchUp:
         chat = self.chats.handle(chat_id)
         try:
             await chat.refresh()
-        except (Refused, NotFound):
+        except (Refused, SignedOut, NotFound) as error:
+            # Open WebUI says 401 to a chat that is not there.
+            if isinstance(error, SignedOut) and not await self._context.rest.accounts.signed_in():
+                raise
             chat.gone()
 
     async def _again(self, fetch: Fetch) -> None:
@@ -143,7 +156,7 @@ class CatchUp:
         backoff = Backoff(delays.retry_first, delays.retry_most, delays.random)
         while True:
             try:
-                async with self._slots:
+                async with self._works:
                     return await fetch()
             except AntiphonError as error:
                 if not passing(error):
