@@ -205,6 +205,7 @@ class Supervisor:
                     self._backoff.reset()
                     self._session.settled()
                 self._live_since = None
+        await context.rest.renew()
         by_server = reason == BY_SERVER
         if by_server:
             self._access.changed()

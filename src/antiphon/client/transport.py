@@ -39,6 +39,10 @@ class Exchange(Protocol):
         """Give the status and the body of the answer. Raises `Unreachable` or `BadAnswer`."""
         ...
 
+    async def renew(self) -> None:
+        """The network was lost: no later exchange may wait for what was held open before."""
+        ...
+
     async def close(self) -> None:
         """Free everything; later exchanges raise `Unreachable`."""
         ...

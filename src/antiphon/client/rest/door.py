@@ -25,6 +25,10 @@ class Rest:
         self.completions = Completions(self.http)
         self.providers = Providers(self.http)
 
+    async def renew(self) -> None:
+        """The network was lost: connections that were held open may be dead without a word."""
+        await self.http.renew()
+
     async def close(self) -> None:
         """Close the connections."""
         await self.http.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Mapping
 
 import aiohttp
@@ -26,21 +27,31 @@ class HttpExchange:
         self._url = url
         self._delays = delays
         self._session: aiohttp.ClientSession | None = None
+        self._under_way: Counter[aiohttp.ClientSession] = Counter()
         self._closed = False
 
     async def close(self) -> None:
         """Close the connections."""
         self._closed = True
+        sessions = {*self._under_way, *([self._session] if self._session is not None else [])}
+        self._session = None
+        for session in sessions:
+            await session.close()
+
+    async def renew(self) -> None:
+        """Let no later request use a connection of now; those under way keep theirs."""
         session, self._session = self._session, None
-        if session is not None:
+        if session is not None and session not in self._under_way:
             await session.close()
 
     async def exchange(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, query: Mapping[str, str]
     ) -> tuple[int, bytes]:
         """Give the status and the body of the answer. Raises `Unreachable` or `BadAnswer`."""
+        session = self._opened()
+        self._under_way[session] += 1
         try:
-            async with self._opened().request(
+            async with session.request(
                 method,
                 self._url + path,
                 headers=headers,
@@ -66,6 +77,12 @@ class HttpExchange:
             raise Unreachable(
                 f"the connection to {self._url} broke: {why(error) or type(error).__name__}", sent=True
             ) from error
+        finally:
+            self._under_way[session] -= 1
+            if not self._under_way[session]:
+                del self._under_way[session]
+                if session is not self._session:
+                    await session.close()
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._closed:

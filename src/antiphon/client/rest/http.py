@@ -30,6 +30,10 @@ class Http:
         """Close the connections."""
         await self._exchange.close()
 
+    async def renew(self) -> None:
+        """Use new connections from now on."""
+        await self._exchange.renew()
+
     async def get(self, path: str, answer: Any, **query: str | int | None) -> Any:
         """GET; the answer is checked against the type `answer`."""
         return await self.request("GET", path, answer, query=query)
