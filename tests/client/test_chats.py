@@ -31,6 +31,11 @@ def piece(delta: str, offset: int | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def begin(peer: Peer, chat: str = "k", message: str = "a") -> None:
+    """Say that an answer begins: who hears that hears all of its pieces."""
+    await peer.emit("events", event(chat, message, "chat:active", {"active": True, "folder_id": None}))
+
+
 def row(chat_id: str, answer: str, *, done: bool | None = True) -> dict[str, Any]:
     """Build a chat's row with one question and its answer."""
     messages = {
@@ -243,6 +248,7 @@ async def test_after_a_reconnect_a_shown_chat_has_its_end() -> None:
         client.open_window().show_chat("k")
         chat, changes = client.chat("k"), list[Any]()
         await chat.open()
+        await begin(peer)
         await peer.emit("events", event("k", "a", "response:completion", piece("half of")))
         await until(lambda: chat.turns()[-1].content == "half of")
         chat.subscribe(changes.append)
@@ -289,6 +295,7 @@ async def test_a_slow_document_does_not_undo_what_was_streamed_meanwhile() -> No
             return answer
 
         peer.hooks["GET /api/v1/chats/k"] = slow
+        await begin(peer)
         again = asyncio.create_task(chat.refresh())
         await started.wait()
         for text in ("one ", "two"):
@@ -310,9 +317,10 @@ async def test_pieces_that_come_during_the_first_load_are_kept() -> None:
 
         async def slow(request: web.Request) -> web.StreamResponse:
             answer = await peer.answer(request)
+            await begin(peer)
             for text in ("one ", "two"):
                 await peer.emit("events", event("k", "a", "response:completion", piece(text)))
-            await until(lambda: client.counts.typed >= before + 2)
+            await until(lambda: client.counts.typed >= before + 3)
             return answer
 
         peer.hooks["GET /api/v1/chats/k"] = slow
@@ -328,6 +336,7 @@ async def test_a_document_that_has_less_does_not_take_away_what_was_streamed() -
         await client.live()
         chat = client.chat("k")
         await chat.open()
+        await begin(peer)
         await peer.emit("events", event("k", "a", "response:completion", piece("one ")))
         await until(lambda: chat.turns()[-1].content == "one ")
         await chat.refresh()
@@ -359,14 +368,16 @@ async def test_an_answer_that_ends_in_an_outage_ends_here_too_without_a_window()
 async def test_a_run_that_was_cut_with_the_server_leaves_what_the_server_stored() -> None:
     """The document has the last word as soon as there is no run: a reload would show the same."""
     async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
-        peer.chats["k"] = row("k", "one ", done=False)
+        peer.chats["k"] = row("k", "", done=False)
         peer.tasks["k"] = ["t"]
         await client.live()
         chat = client.chat("k")
         client.open_window().show_chat("k")
         await chat.open()
-        await peer.emit("events", event("k", "a", "response:completion", piece("two")))
+        await begin(peer)
+        await peer.emit("events", event("k", "a", "response:completion", piece("one two")))
         await until(lambda: chat.turns()[-1].content == "one two")
+        peer.chats["k"] = row("k", "one ", done=False)
         peer.tasks["k"] = []
         await lose_and_find(peer, client)
         assert not chat.running
@@ -389,24 +400,72 @@ async def test_a_run_that_ends_while_its_document_is_read_has_its_whole_text() -
         assert client.chat("k").turns()[-1].done
 
 
-async def test_a_piece_that_the_document_has_already_is_not_written_twice() -> None:
-    """0.12.4 sends no offsets: what came while the document was under way is laid over its end."""
+WORDS = [f"word{number} " for number in range(40)]
+
+
+async def test_a_joiner_in_mid_answer_sees_neither_a_hole_nor_a_repeat_without_offsets() -> None:
+    """W-45: 0.12.4 numbers no piece, and its documents overtake them: what is shown is always the beginning
+    of the answer, and grows again as soon as a document has told where the pieces belong.
+    """
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "".join(WORDS[:10]), done=False)
+        peer.tasks["k"] = ["t"]
+        await client.live()
+        chat, shown = client.chat("k"), list[str]()
+        await chat.open()
+        chat.subscribe(lambda _: shown.append(chat.turns()[-1].content))
+        for number in range(7, 30):  # Three of them stand in the document already.
+            stored = "".join(WORDS[: max(number + 1, 10)])
+            peer.chats["k"]["chat"]["history"]["messages"]["a"]["content"] = stored
+            await peer.emit("events", event("k", "a", "response:completion", piece(WORDS[number])))
+        await until(lambda: chat.turns()[-1].content == "".join(WORDS[:30]))
+        for word in WORDS[30:]:
+            await peer.emit("events", event("k", "a", "response:completion", piece(word)))
+        await until(lambda: chat.turns()[-1].content == "".join(WORDS))
+        assert shown
+        assert all("".join(WORDS).startswith(text) for text in shown)
+
+
+async def test_pieces_after_a_gap_are_held_back_until_their_place_is_known() -> None:
+    """W-45: what was missed with the link is not skipped over, not even for a moment."""
     async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
         peer.chats["k"] = row("k", "", done=False)
         peer.tasks["k"] = ["t"]
         await client.live()
-        before = client.counts.typed
+        chat, shown = client.chat("k"), list[str]()
+        await chat.open()
+        chat.subscribe(lambda _: shown.append(chat.turns()[-1].content))
+        await begin(peer)
+        for word in WORDS[:5]:
+            await peer.emit("events", event("k", "a", "response:completion", piece(word)))
+        await until(lambda: chat.turns()[-1].content == "".join(WORDS[:5]))
+        await lose_and_find(peer, client)  # The document that is fetched now is older than the gap.
+        for word in WORDS[12:30]:
+            await peer.emit("events", event("k", "a", "response:completion", piece(word)))
+        await peer.emit("events", event("k", "a", "chat:title", "Heard"))
+        await until(lambda: chat.title == "Heard")
+        assert chat.turns()[-1].content == "".join(WORDS[:5])
+        peer.chats["k"]["chat"]["history"]["messages"]["a"]["content"] = "".join(WORDS[:28])
+        await peer.emit("events", event("k", "a", "chat:reload", None))
+        await until(lambda: chat.turns()[-1].content == "".join(WORDS[:30]))
+        assert all("".join(WORDS).startswith(text) for text in shown)
 
-        async def slow(request: web.Request) -> web.StreamResponse:
-            for text in ("one ", "two ", "three "):
-                await peer.emit("events", event("k", "a", "response:completion", piece(text)))
-            await until(lambda: client.counts.typed >= before + 3)
-            peer.chats["k"] = row("k", "zero one two ", done=False)
-            return await peer.answer(request)
 
-        peer.hooks["GET /api/v1/chats/k"] = slow
-        await client.chat("k").open()
-        assert client.chat("k").turns()[-1].content == "zero one two three "
+async def test_an_answer_heard_from_its_beginning_needs_no_document() -> None:
+    """W-45: a document that overtakes the pieces on their way makes none of them stand twice."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        completing(peer, [{"kind": "response:completion", "data": piece(WORDS[0])}], client)
+        chat = await client.new_chat("count", "m", message_id="q", turn_id="a")
+        shown = list[str]()
+        chat.subscribe(lambda _: shown.append(chat.turns()[-1].content))
+        peer.chats["new"] = row("new", "".join(WORDS[:9]), done=False)
+        peer.tasks["new"] = ["t"]
+        await chat.refresh()
+        for word in WORDS[1:]:
+            await peer.emit("events", event("new", "a", "response:completion", piece(word)))
+        await until(lambda: chat.turns()[-1].content == "".join(WORDS))
+        assert all("".join(WORDS).startswith(text) for text in shown)
 
 
 async def test_a_repeated_question_asks_nothing_and_loses_nothing() -> None:

@@ -43,18 +43,23 @@ def answer(id_: str, parent_id: str, model: str, now: float) -> ChatMessage:
 
 
 def completion(
-    branch: tuple[ChatMessage, ...], turn: ChatMessage, *, chat_id: str | None, sid: str, old_dialect: bool
+    branch: tuple[ChatMessage, ...],
+    turn: ChatMessage,
+    *,
+    chat_id: str | None,
+    sid: str,
+    old_dialect: bool,
+    named: bool,
 ) -> CompletionForm:
-    """Build the completion's body. `branch` ends with the question.
+    """Build the completion's body. `branch` ends with the question; `named`: the chat has its title and tags.
 
     0.6.41: the chat exists, and `parent_id` names the question. 0.12.4 and ours: the server stores the turn
     from `user_message`, `parent_id` names what the question follows, and without `chat_id` the server makes
     the chat.
     """
     asked = branch[-1]
-    first = len(branch) == 1
     tasks: dict[str, Any] = {"follow_up_generation": True}
-    if first:
+    if not named:
         tasks = {"title_generation": True, "tags_generation": True, **tasks}
     model = turn.model or ""
     values: dict[str, Any] = {

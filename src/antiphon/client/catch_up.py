@@ -64,6 +64,7 @@ class CatchUp:
         """Fetch everything that matters; returns when it is done, and tries again what could not be
         reached.
         """
+        self.chats.missed()
         shown = self._windows.shown()
         channels, chats = self._followed_channels(shown), self._followed_chats(shown)
         works = [

@@ -1,48 +1,46 @@
-"""One chat: its turns, and what a person can do in it."""
+"""One chat: its turns, what they go through, and what a person can do in it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import uuid
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from types import EllipsisType
 
 from antiphon import wire
-from antiphon.wire import ChatDocument, ChatMessage, ChatRow, History
+from antiphon.wire import ChatMessage, ChatRow
 
-from . import asking
+from .answering import Answering
+from .chat_actions import ChatActions
+from .chat_asking import Asking
+from .chat_fetch import ChatFetch
 from .chat_list import ChatList
+from .chat_people import ChatPeople, People
+from .chat_state import ChatState
 from .context import Context
-from .errors import AntiphonError, RequestFailed, Unreachable
+from .errors import NotFound, Refused
 from .refetch import Refetch
 from .responses import Applied
 from .store import Store, Unsubscribe
-from .turns import ChatChange, Turns
-
-log = logging.getLogger(__name__)
-
-EARLY = 2_000
-"""Events that are kept while the chat's document is fetched."""
+from .turns import ChatChange
 
 
-class Chat:
+class Chat(ChatActions):
     """A handle; `client.chat(id)` gives the same one for the same id."""
 
     def __init__(self, id_: str, context: Context, chats: ChatList) -> None:
-        self.id = id_
-        self.row: Store[ChatRow | None] = Store(None)
-        self.loaded = False
-        self._turns = Turns()
+        self._state = ChatState(id_, context, chats)
         self._context = context
         self._list = chats
-        self._refetch_soon = Refetch(context, self.refresh, "a chat")
-        self._asked: set[str] = set()
-        self._early: deque[tuple[wire.ChatEvent, int]] = deque(maxlen=EARLY)
-        self._requests = 0
-        self._as_of = 0  # when what is held was asked for
-        self._stale_until = 0  # what was asked for before is stale: something was missed since
+        self._turns = self._state.turns
+        self._asking = Asking(self._state)
+        self._fetch = ChatFetch(self._state, self._asking.loaded)
+        self._people = ChatPeople(context.clock, context.delays)
+        self._look = Refetch(context, self._refresh_or_go, "a chat")
+        self._heard_on = context.sid()
+        self.compaction: Store[wire.CompactionStep | None] = Store(None)
+        """The latest step of squeezing the chat's context (0.12.4)."""
 
     # Reading
 
@@ -57,14 +55,46 @@ class Chat:
         """Give the branch on screen, oldest first."""
         return self._turns.branch()
 
+    def turn(self, id_: str) -> ChatMessage | None:
+        """Give a question or answer of any branch."""
+        return self._turns.message(id_) if id_ in self._turns else None
+
+    def siblings(self, id_: str) -> tuple[str, ...]:
+        """Give the ids of the questions, or answers, that stand in the same place, in their order; `switch`
+        goes from one to another.
+        """
+        return self._turns.siblings(id_) if id_ in self._turns else ()
+
     @property
     def running(self) -> bool:
         """Whether an answer is being written."""
         return self._turns.running
 
+    @property
+    def running_ids(self) -> frozenset[str]:
+        """The answers that are being written."""
+        return frozenset(self._turns.running_ids)
+
+    @property
+    def viewers(self) -> Store[People]:
+        """Who looks at the chat, where it is shared (0.12.4)."""
+        return self._people.viewers
+
+    @property
+    def typing(self) -> Store[People]:
+        """Who types in it, where it is shared (0.12.4)."""
+        return self._people.typing
+
     def subscribe(self, callback: Callable[[ChatChange], None]) -> Unsubscribe:
         """Call `callback` with every change from now on."""
         return self._turns.subscribe(callback)
+
+    def watch(self, callback: Callable[[], None]) -> tuple[Unsubscribe, ...]:
+        """Call `callback` when the turns or the link change."""
+        return (
+            self._turns.subscribe(lambda _: callback()),
+            self._context.link.subscribe(lambda _: callback()),
+        )
 
     @property
     def followed(self) -> bool:
@@ -81,7 +111,16 @@ class Chat:
         """How many listen."""
         return self._turns.subscribers
 
+    def still_wanted(self) -> None:
+        """Raise `AntiphonError` when the link will not come back."""
+        self._context.still_wanted()
+
     # Fetching
+
+    @property
+    def loaded(self) -> bool:
+        """Whether what is held was fetched and nothing was missed since."""
+        return self._fetch.loaded
 
     async def open(self) -> None:
         """Fetch the chat. Raises `NotFound`, `Refused`, `Unreachable` …"""
@@ -89,62 +128,48 @@ class Chat:
 
     async def refresh(self) -> None:
         """Fetch the chat again; events that come meanwhile are kept and applied to what comes (W-16)."""
-        while not await self._fetch():
-            log.debug("something was missed while a chat was being fetched; fetching it again")
-
-    async def _fetch(self) -> bool:
-        """Fetch the chat; False when what came is stale."""
-        rest = self._context.rest
-        asked_at = self._context.arrivals.next()
-        self._requests += 1
-        try:
-            row = await rest.chats.get(self.id)
-            running = False
-            if _unfinished(row):
-                running = bool(await rest.completions.tasks(self.id))
-                if not running:
-                    # The run ended after the document was read, or was cut: only now has it the last word.
-                    asked_at = self._context.arrivals.next()
-                    row = await rest.chats.get(self.id)
-            history = row.chat.history or History()
-            if asked_at < self._stale_until:
-                return False
-            if asked_at < self._as_of:
-                return True  # A later request has overtaken this one (W-15).
-            self._as_of = asked_at
-            self.row.set(row)
-            kept = self._turns.load(history, running=running)
-            self.loaded = True
-            # What the document replaced may be older than an event that came after its request.
-            late = [e for e, stamp in self._early if stamp > asked_at and e.message_id not in kept]
-            if self._turns.replay(late) is Applied.GAP:
-                self._refetch()
-        finally:
-            self._requests -= 1
-            if not self._requests:
-                self._early.clear()
-        return True
+        await self._fetch.refresh()
 
     def refresh_soon(self) -> None:
         """Fetch the chat again in the background."""
-        self._refetch_soon.ask()
+        self._fetch.soon()
 
     def forget(self) -> None:
         """Drop what was fetched, as stale."""
-        self._stale_until = self._context.arrivals.next()
-        self.loaded = False
+        if not self.temporary:
+            self._fetch.forget()
+
+    def missed(self) -> None:
+        """Something was missed on the link."""
+        self._heard_on = self._context.sid()
+        self._turns.missed()
+        self._people.clear()
+
+    def leave(self) -> None:
+        """The client ends: no timer of this chat runs on."""
+        self._people.clear()
 
     def gone(self) -> None:
         """The chat, or our access to it, is gone; nobody will hear of the end of its answers."""
         self.forget()
+        self._people.clear()
         self._turns.stop_all()
+
+    async def _refresh_or_go(self) -> None:
+        try:
+            await self.refresh()
+        except (Refused, NotFound):
+            self.gone()
 
     # Events
 
     def apply(self, event: wire.ChatEvent, stamp: int) -> None:
         """Take an event of this chat."""
-        if self._requests:
-            self._early.append((event, stamp))
+        if self._context.sid() != self._heard_on:
+            self.missed()
+        if self._is_a_copy(event):
+            return
+        self._fetch.keep(event, stamp)
         match event:
             case wire.TitleChanged():
                 self._retitle(event.payload)
@@ -152,34 +177,58 @@ class Chat:
                 self._turns.merge(event.payload.messages, event.payload.current_id)
             case wire.Outlet():
                 self._turns.outlet(event)
-            case wire.ChatReload() | wire.AccessChanged() | wire.TagsChanged():
+            case wire.ChatReload() | wire.TagsChanged():
                 self._refetch()
+            case wire.AccessChanged():
+                self._people.clear()
+                self._look.ask()
             case wire.ChatActive():
                 self._active(event)
+            case wire.ChatListChanged():
+                self._listed(event)
+            case wire.Presence():
+                self._people.came_and_went(event)
+            case wire.ChatTyping():
+                self._people.typed(event, self._context.user_id)
+            case wire.TaskList():
+                self._rewrite_row(tasks=list(event.payload.tasks))
+            case wire.ContextCompaction():
+                self._compact(event.payload)
             case _:
                 if self._turns.apply(event) is Applied.GAP:
                     self._refetch()
-        if isinstance(event, wire.Completion) and event.payload.done and event.message_id in self._asked:
-            self._asked.discard(event.message_id)
-            if self._context.old_dialect:
-                self._context.background().spawn(self._complete(event.message_id), "complete")
+        self._asking.heard(event)
+
+    def _is_a_copy(self, event: wire.ChatEvent) -> bool:
+        """Whether it is what other viewers get of a run of ours: our own room has told it already."""
+        own = event.user_id is not None and event.user_id == self._context.user_id
+        return bool(event.shared) and own and not isinstance(event, wire.SharedMessages)
 
     def _active(self, event: wire.ChatActive) -> None:
         if event.payload.active:
-            if event.message_id is not None and event.message_id in self._turns:
-                self._turns.start(event.message_id)
+            self._turns.apply(event)
         elif self._turns.running:
             # The server has no run, but an end is missing: the document knows it.
             self._refetch()
 
+    def _listed(self, event: wire.ChatListChanged) -> None:
+        """The chat's row changed: perhaps because of a turn, or a write, that nothing else tells of."""
+        if event.payload.last_read_at is None and (
+            event.message_id is None or event.message_id not in self._turns
+        ):
+            self._refetch()
+
+    def _compact(self, step: wire.CompactionStep) -> None:
+        self.compaction.set(step)
+        id_ = step.checkpoint_message_id
+        if step.context_summary is not None and id_ is not None and id_ in self._turns:
+            self._turns.noted(id_, contextSummary=step.context_summary)
+
     def _refetch(self) -> None:
         if self.known:
-            self._refetch_soon.ask()
+            self._fetch.soon()
 
-    def _retitle(self, title: str) -> None:
-        row = self.row.value
-        if row is not None and row.title != title:
-            self.row.set(row.model_copy(update={"title": title}))
+    # Following the newest answer
 
     async def stream(self) -> AsyncGenerator[ChatMessage]:
         """Give the latest answer as it grows, whole each time, until it has ended. A slow reader skips steps.
@@ -187,10 +236,7 @@ class Chat:
         Raises `AntiphonError` when the link ends for good before the answer does.
         """
         changed, shown = asyncio.Event(), None
-        release = (
-            self._turns.subscribe(lambda _: changed.set()),
-            self._context.link.subscribe(lambda _: changed.set()),
-        )
+        release = self.watch(changed.set)
         try:
             while True:
                 changed.clear()
@@ -200,7 +246,7 @@ class Chat:
                     yield turn
                 if not running:
                     return
-                self._context.still_wanted()
+                self.still_wanted()
                 await changed.wait()
         finally:
             for unsubscribe in release:
@@ -216,134 +262,79 @@ class Chat:
     def _latest(self) -> ChatMessage | None:
         return next((turn for turn in reversed(self.turns()) if turn.role == "assistant"), None)
 
-    # Doing
+    # Asking
 
-    async def ask(
+    def ask(
         self,
         text: str,
-        model: str,
+        model: str | None = None,
         *,
         parent_id: str | None = None,
         message_id: str | None = None,
         turn_id: str | None = None,
-    ) -> None:
-        """Ask a model; returns when the server has taken the question, the answer comes as changes.
+    ) -> Answering:
+        """Ask a model. `await` it for the server to have taken the question, or read the answer with
+        `async for`.
 
-        `parent_id`: the message that the question follows, by default the last one of the branch on screen.
-        `message_id` and `turn_id` name the question and the answer. A repeat with a `turn_id` that is known
-        asks nothing; after a failure it asks again, which on our server is exact. On failure the answer says
-        why, and the error is raised.
+        `model`: by default the one that answered last. `parent_id`: the message that the question follows, by
+        default the last one of the branch on screen. `message_id` and `turn_id` name the question and the
+        answer. A repeat with a `turn_id` that is known asks nothing; after a failure it asks again, which on
+        our server is exact. On failure the answer says why, and the error is raised.
         """
-        if not self.known:
-            await self.refresh()
-        await self._ask(text, model, parent_id or self._turns.current_id, message_id, turn_id, new=False)
+        after = ... if parent_id is None else parent_id
+        return self._ask(text, model, after, message_id, turn_id or str(uuid.uuid4()))
+
+    def edit_question(
+        self, message_id: str, text: str, model: str | None = None, *, turn_id: str | None = None
+    ) -> Answering:
+        """Ask a question in other words: it begins a branch of its own beside the first one."""
+        old = self._turns.message(self._one_of_ours(message_id))
+        return self._ask(text, model, old.parent_id, None, turn_id or str(uuid.uuid4()))
+
+    def regenerate(
+        self, message_id: str, model: str | None = None, *, turn_id: str | None = None
+    ) -> Answering:
+        """Have a question answered once more; `message_id` names it, or one of its answers."""
+        message = self._turns.message(self._one_of_ours(message_id))
+        question_id = message.id if message.role == "user" else message.parent_id
+        turn_id = turn_id or str(uuid.uuid4())
+        if question_id is None or question_id not in self._turns:
+            raise NotFound(404, "the question of this answer is gone")
+        return Answering(self, turn_id, self._asking.answer_again(question_id, model, turn_id))
+
+    def answer(self, turn_id: str | None = None) -> Answering:
+        """Follow an answer that was asked for already, by default the latest one."""
+        latest = self._latest()
+        id_ = turn_id or (latest.id if latest is not None else None)
+        if id_ is None or id_ not in self._turns:
+            raise NotFound(404, "there is no such answer in this chat")
+        return Answering(self, id_)
 
     async def ask_first(self, text: str, model: str, message_id: str | None, turn_id: str | None) -> str:
         """Ask the first question of a chat that does not exist yet, and give the id that the chat got."""
-        return await self._ask(text, model, None, message_id, turn_id, new=True)
+        return await self._asking.ask_first(text, model, message_id, turn_id)
 
-    async def _ask(
+    def _ask(
         self,
         text: str,
-        model: str,
-        parent_id: str | None,
+        model: str | None,
+        after: str | EllipsisType | None,
         message_id: str | None,
-        turn_id: str | None,
-        *,
-        new: bool,
-    ) -> str:
-        context, turns = self._context, self._turns
-        sid = context.sid()
-        if sid is None:
-            raise Unreachable("there is no link to the server at the moment")
-        message_id, turn_id = message_id or str(uuid.uuid4()), turn_id or str(uuid.uuid4())
-        if turn_id in turns and turn_id not in turns.refused:
-            return self.id  # What it has written must not be lost to a repeat.
-        now = context.clock.now()
-        again = turn_id in turns.refused
-        if message_id in turns:
-            parent_id = turns.message(message_id).parent_id  # A repeat stands where the first try stood.
-        asked = asking.question(message_id, parent_id, turn_id, text, model, now)
-        turn = asking.answer(turn_id, message_id, model, now)
-        turns.restart(asked, turn)
-        self._asked.add(turn_id)
-        try:
-            branch = turns.branch()
-            if context.old_dialect and new:
-                document = asking.new_document(turns.history(), branch, model, now)
-                row = await context.rest.chats.create(document)
-                self.id = row.id
-                self.row.set(row)
-            elif context.old_dialect:
-                await context.rest.chats.save(
-                    self.id, asking.saved_document(turns.history(), branch, [model])
-                )
-            chat_id = None if new and not context.old_dialect else self.id
-            form = asking.completion(
-                branch[:-1], turn, chat_id=chat_id, sid=sid, old_dialect=context.old_dialect
-            )
-            accepted = await context.rest.completions.ask(form)
-        except AntiphonError as error:
-            self._asked.discard(turn_id)
-            detail = error.detail if isinstance(error, RequestFailed) else str(error)
-            turns.fail(turn_id, detail)
-            raise
-        finally:
-            turns.unsent.discard(turn_id)
-        if again:
-            # The first try may have arrived, and its answer may have ended while the link was down.
-            self.refresh_soon()
-        if new and accepted.chat_id is not None:
-            self.id = accepted.chat_id
-        return self.id
+        turn_id: str,
+    ) -> Answering:
+        asking = self._asking.ask(
+            text, model, self._fetch, after=after, message_id=message_id, turn_id=turn_id
+        )
+        return Answering(self, turn_id, asking)
 
-    async def stop(self) -> None:
-        """Stop the answers that are being written."""
-        completions = self._context.rest.completions
-        if self._context.old_dialect:
-            for task_id in await completions.tasks(self.id):
-                await completions.stop_task(task_id)
-        else:
-            await completions.stop_chat(self.id)
+    # For the rest of the client
 
-    async def rename(self, title: str) -> None:
-        """Give the chat another title."""
-        row = await self._context.rest.chats.save(self.id, ChatDocument(title=title))
-        self._retitle(row.title)
-        self._list.renamed(self.id, row.title)
+    @property
+    def row(self) -> Store[ChatRow | None]:
+        """The chat's row, as it was fetched last."""
+        return self._state.row
 
-    async def delete(self) -> None:
-        """Delete the chat."""
-        await self._context.rest.chats.delete(self.id)
-        self._list.removed(self.id)
-        self.gone()
-
-    def mark_read(self) -> None:
-        """This person has read the chat (0.12.4 and ours)."""
-        if not self._context.old_dialect:
-            self._context.say("events:chat", {"chat_id": self.id, "data": {"type": "last_read_at"}})
-
-    async def _complete(self, turn_id: str) -> None:
-        """Finish an answer as 0.6.41 wants it: outlet filters, then the document; by the asking client alone
-        (W-46).
-        """
-        context, turns = self._context, self._turns
-        if turn_id not in turns:
-            return  # The answer was deleted, elsewhere, at this very moment.
-        try:
-            branch = turns.branch()
-            form = asking.completed(branch, turns.message(turn_id), chat_id=self.id, sid=context.sid() or "")
-            changed = await context.rest.completions.completed(form)
-            for message in changed.messages:
-                turns.filtered(message)
-            models = sorted({m.model for m in branch if m.model})
-            await context.rest.chats.save(
-                self.id, asking.saved_document(turns.history(), turns.branch(), models)
-            )
-        except AntiphonError as error:
-            log.warning("an answer could not be completed on the server: %s", type(error).__name__)
-
-
-def _unfinished(row: ChatRow) -> bool:
-    history = row.chat.history or History()
-    return any(m.role == "assistant" and not m.done and not m.error for m in history.messages.values())
+    @property
+    def id(self) -> str:
+        """The chat's id; empty until a new chat has one."""
+        return self._state.id

@@ -1,17 +1,22 @@
-"""Fetching the list of chats a page at a time."""
+"""Fetching the list of chats a page at a time, with the pinned ones and the folders."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from antiphon.wire import ChatEntry
 
 from .chat_list import ChatList
 from .context import Context
+from .errors import BadAnswer, RequestFailed, SignedOut
 from .rest.chats import PAGE
 
 MOST_PAGES = 5
 """Pages that a refresh fetches again; what was fetched beyond them is dropped, and fetched when wanted."""
+
+T = TypeVar("T")
 
 
 class ChatPages:
@@ -22,6 +27,7 @@ class ChatPages:
         self._list = chats
         self._pages = 1
         self._turn = asyncio.Lock()
+        self._without: set[str] = set()  # what this server does not have
 
     async def refresh(self) -> None:
         """Fetch every page that is held again."""
@@ -43,11 +49,33 @@ class ChatPages:
 
     async def _fetch(self, last: int, first: int = 1) -> None:
         fetched: list[ChatEntry] = []
+        chats = self._context.rest.chats
         with self._list.being_fetched():
             for number in range(first, last + 1):
-                page = await self._context.rest.chats.list(number)
+                page = await chats.list(number)
                 fetched += page
                 if len(page) < PAGE:
                     break
             self._pages = number
-            self._list.load(fetched, has_more=len(page) >= PAGE, more=first > 1)
+            more = first > 1
+            pinned = None if more else await self._optional("pinned", chats.pinned)
+            folders = None if more else await self._optional("folders", chats.folders)
+            self._list.load(fetched, has_more=len(page) >= PAGE, more=more, pinned=pinned, folders=folders)
+
+    async def _optional(self, name: str, fetch: Callable[[], Awaitable[list[T]]]) -> list[T]:
+        """Fetch what not every server has, or not for everybody; that is as much as none."""
+        if name in self._without:
+            return []
+        try:
+            return await fetch()
+        except SignedOut:
+            if not await self._context.rest.accounts.signed_in():
+                raise
+        except BadAnswer as error:
+            if error.foreign:
+                raise
+        except RequestFailed as error:
+            if error.retryable:
+                raise
+        self._without.add(name)
+        return []

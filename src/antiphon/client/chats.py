@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import deque
 from collections.abc import Callable
 
@@ -9,8 +10,11 @@ from antiphon import wire
 
 from .chat import Chat
 from .chat_list import ChatList
+from .chat_rooms import ChatRooms
+from .chat_state import TEMPORARY, is_temporary
 from .context import Context
 from .handles import Handles
+from .store import Unsubscribe
 from .windows import Windows
 
 UNCLAIMED = 2_000
@@ -30,24 +34,46 @@ class ChatReducer:
         self.handles = Handles(self._new, lambda id_, chat: chat.followed or id_ in windows.shown().chats)
         self._context = context
         self._list = chats
-        self._ask_tags = ask_tags
+        self._rooms = ChatRooms(context, windows, self._running)
+        self._ask_tags = chats.retagged = ask_tags
         self._making = 0
         self._unclaimed: deque[tuple[wire.ChatEvent, int]] = deque(maxlen=UNCLAIMED)
+
+    def attach(self) -> list[Unsubscribe]:
+        """Follow the windows and the link; give what ends it."""
+        return [*self._rooms.attach(), self._clear]
 
     def handle(self, chat_id: str) -> Chat:
         """Give the handle of a chat, the same one each time."""
         return self.handles.of(chat_id)
 
+    def temporary(self) -> Chat:
+        """Give a chat that is stored nowhere. Its id is its own for as long as it lives (W-53)."""
+        return self.handles.of(f"{TEMPORARY[0]}{uuid.uuid4()}")
+
+    def missed(self) -> None:
+        """Something was missed on the link."""
+        for _, chat in self.handles.items():  # noqa: PERF102 - it is no mapping
+            chat.missed()
+
     def apply(self, event: wire.ChatEvent, stamp: int) -> None:
         """Take an event; `stamp` is the number of its arrival."""
+        handle = self.handles.get(event.chat_id)
+        if is_temporary(event.chat_id):
+            # It concerns the one handle that asked; no list, and no other window (W-53, W-54).
+            if handle is not None:
+                handle.apply(event, stamp)
+            return
         if isinstance(event, wire.TagsChanged):
             self._ask_tags()
         self._list.apply(event)
         if event.chat_id is None:
             return
-        handle = self.handles.get(event.chat_id)
         if handle is not None:
+            was_running = handle.running
             handle.apply(event, stamp)
+            if was_running and not handle.running:
+                self._rooms.ended(event.chat_id)
         elif self._making:
             self._unclaimed.append((event, stamp))
 
@@ -71,3 +97,10 @@ class ChatReducer:
 
     def _new(self, chat_id: str) -> Chat:
         return Chat(chat_id, self._context, self._list)
+
+    def _running(self) -> list[str]:
+        return [id_ for id_, chat in self.handles.items() if chat.running]
+
+    def _clear(self) -> None:
+        for _, chat in self.handles.items():  # noqa: PERF102 - as above
+            chat.leave()

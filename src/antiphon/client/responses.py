@@ -145,6 +145,19 @@ class AnswerOutput:
             if slot.item.type == "message"
         )
 
+    def text_at(self, event: StreamDelta) -> str:
+        """Give the text that a piece belongs to, as far as it is there."""
+        slot = self._find(event.item_id, event.output_index)
+        if slot is None:
+            return ""
+        if "arguments" in event.type or event.type.startswith("response.custom_tool_call_input"):
+            return slot.arguments.read()
+        summary = "summary" in event.type
+        parts = slot.summary if summary else slot.content
+        index = event.summary_index if summary else event.content_index
+        place = len(parts) - 1 if index is None else index
+        return parts[place].text.read() if 0 <= place < len(parts) else ""
+
     def apply(self, event: ResponseStreamEvent) -> Applied:
         """Take one stream event. Kinds that say nothing about the text leave everything as it is."""
         match event:

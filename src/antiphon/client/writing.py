@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from antiphon import wire
 from antiphon.wire import ChatMessage, ContentPart, OutputItem
 
 from .responses import AnswerOutput
@@ -44,18 +42,3 @@ class Answer:
             self.message = self.message.model_copy(update=update)
             self.stale = False
         return self.message
-
-
-def piece_of(event: wire.ChatEvent) -> str:
-    """Give the text of a piece that does not say where it belongs."""
-    if not isinstance(event, wire.ResponseDelta):
-        return ""
-    piece = event.payload
-    if isinstance(piece, wire.StreamDelta) and piece.type == "response.output_text.delta":
-        return piece.delta if piece.offset is None else ""
-    return ""
-
-
-def overlap(text: str, pieces: Sequence[str]) -> int:
-    """Count the pieces, from the first one on, with which the text ends."""
-    return next((n for n in range(len(pieces), 0, -1) if text.endswith("".join(pieces[:n]))), 0)

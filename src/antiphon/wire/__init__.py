@@ -47,8 +47,8 @@ if TYPE_CHECKING:
         TurnFailure, ViewerList, VoiceData,
     )
     from .chats import (
-        ChatDocument, ChatEntry, ChatEventForm, ChatForm, ChatMessage, ChatMessageEdit, ChatRow, ChatTag,
-        History,
+        ChatDocument, ChatEntry, ChatEventForm, ChatFolder, ChatFolderChange, ChatFolderForm, ChatForm,
+        ChatMessage, ChatMessageEdit, ChatMove, ChatRow, ChatTag, ChatTagForm, History,
     )
     from .completions import (
         CompletedForm, CompletionAccepted, CompletionBody, CompletionForm, EmbeddedError, ModelUsage,
@@ -122,8 +122,9 @@ _NAMES = {
         "StatusUpdate", "TaskItems", "TerminalFile", "TextPiece", "TurnFailure", "ViewerList", "VoiceData",
     ),
     "chats": (
-        "ChatDocument", "ChatEntry", "ChatEventForm", "ChatForm", "ChatMessage", "ChatMessageEdit",
-        "ChatRow", "ChatTag", "History",
+        "ChatDocument", "ChatEntry", "ChatEventForm", "ChatFolder", "ChatFolderChange", "ChatFolderForm",
+        "ChatForm", "ChatMessage", "ChatMessageEdit", "ChatMove", "ChatRow", "ChatTag", "ChatTagForm",
+        "History",
     ),
     "completions": (
         "CompletedForm", "CompletionAccepted", "CompletionBody", "CompletionForm", "EmbeddedError",
@@ -160,8 +161,10 @@ __all__ = [
     "ChannelCreated", "ChannelDeleted", "ChannelDetail", "ChannelEmit", "ChannelEntry", "ChannelEnvelope",
     "ChannelEvent", "ChannelForm", "ChannelMute", "ChannelMuted", "ChannelRead", "ChannelRecord",
     "ChannelTyping", "ChannelUpdated", "ChatActive", "ChatDocument", "ChatEmit", "ChatEntry",
-    "ChatEnvelope", "ChatEvent", "ChatEventForm", "ChatForm", "ChatListChanged", "ChatListNews",
-    "ChatMessage", "ChatMessageEdit", "ChatReload", "ChatRow", "ChatTag", "ChatTyping", "Choice",
+    "ChatEnvelope", "ChatEvent", "ChatEventForm", "ChatFolder", "ChatFolderChange", "ChatFolderForm",
+    "ChatForm", "ChatListChanged", "ChatListNews",
+    "ChatMessage", "ChatMessageEdit", "ChatMove", "ChatReload", "ChatRow", "ChatTag", "ChatTagForm",
+    "ChatTyping", "Choice",
     "ChoiceMessage", "ClientEvent", "CompactionStep", "CompletedForm", "CompletedResponse", "Completion",
     "CompletionAccepted", "CompletionBody", "CompletionChunk", "CompletionForm", "CompletionUpdate",
     "Confirmation", "ConnectionForm", "ContentAppended", "ContentPart", "ContentReplaced",

@@ -127,3 +127,41 @@ class ChatTag(WireModel):
     name: str
     user_id: str | None = None
     meta: JsonObject | None = None
+
+
+class ChatFolder(WireModel):
+    """A row of GET /api/v1/folders/; `unread_count` counts the chats in it and in the folders below."""
+
+    id: str
+    name: str
+    parent_id: str | None = None
+    is_expanded: bool | None = None
+    unread_count: Annotated[int | None, L] = None
+    created_at: int | None = None
+    updated_at: int | None = None
+    meta: JsonObject | None = None
+
+
+class ChatFolderForm(WireModel):
+    """Body of POST /api/v1/folders/."""
+
+    name: str
+    parent_id: str | None = None
+
+
+class ChatFolderChange(WireModel):
+    """Body of POST /api/v1/folders/{id}/update."""
+
+    name: str
+
+
+class ChatMove(WireModel):
+    """Body of POST /api/v1/chats/{id}/folder; null takes the chat out of its folder."""
+
+    folder_id: str | None
+
+
+class ChatTagForm(WireModel):
+    """Body of POST and DELETE /api/v1/chats/{id}/tags, and of POST /api/v1/chats/tags."""
+
+    name: str
