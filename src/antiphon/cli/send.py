@@ -14,7 +14,7 @@ from antiphon.cli.failures import INTERRUPTED, StartFailed, say
 from antiphon.cli.whose import LinkSpeaker, login_for
 from antiphon.client import Client
 from antiphon.client.channel import Channel
-from antiphon.client.errors import AntiphonError, NotFound, RequestFailed, SendFailed, passing
+from antiphon.client.errors import AntiphonError, NotFound, RequestFailed, SendFailed, SignedOut, passing
 from antiphon.client.link import LinkState
 from antiphon.client.outbox import Sending
 from antiphon.client.signals import run_until_told
@@ -49,6 +49,9 @@ async def _send(client: Client, name: str, text: str, told: asyncio.Event) -> in
             say("nothing was sent, and nothing waits: the channel had not been found yet")
             return INTERRUPTED
         return await _deliver(found, text, told)
+    except SignedOut as error:
+        say(f"signed out: {error.detail} Run 'antiphon login {client.url}'.")
+        return 1
     except AntiphonError as error:
         say(error.detail if isinstance(error, RequestFailed) else str(error))
         return 1
