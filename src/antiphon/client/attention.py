@@ -16,6 +16,7 @@ from antiphon import wire
 from antiphon.wire import ChannelEntry, Event, Message, UserSettings
 
 from .attention_preview import preview
+from .chat_state import is_temporary
 from .mentions import mentions
 from .windows import Place, Window
 
@@ -24,8 +25,6 @@ Level = Literal["info", "success", "warning", "error"]
 
 NEW_CHAT = "New Chat"
 """Title of a chat that has none yet."""
-TEMPORARY = ("local:", "temporary:")
-"""How the id of a chat begins that is stored nowhere: 0.6.41, 0.12.4."""
 MOST_TITLE = 120
 """Characters of a title."""
 
@@ -228,7 +227,7 @@ def _answer(
 
 def _elsewhere(chat_id: str, now: Situation) -> bool:
     """Whether it is a temporary chat that lives in another window alone; all others are told (W-54)."""
-    return chat_id.startswith(TEMPORARY) and not (now.held or ("chat", chat_id) in now.shown)
+    return is_temporary(chat_id) and not (now.held or ("chat", chat_id) in now.shown)
 
 
 def _text(update: wire.CompletionUpdate, now: Situation) -> str:

@@ -154,6 +154,7 @@ class Chat(ChatActions):
         self.forget()
         self._people.clear()
         self._turns.stop_all()
+        self._context.chat_gone(self.id)
 
     async def _refresh_or_go(self) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from antiphon import wire
 
@@ -36,6 +36,8 @@ class ChatReducer:
         self._list = chats
         self._rooms = ChatRooms(context, windows, self._running)
         self._ask_tags = chats.retagged = ask_tags
+        self.asking: Callable[[], Iterable[str]] = lambda: ()
+        """Gives the chats with open questions: the server asks them again of whoever is in their rooms."""
         self._making = 0
         self._unclaimed: deque[tuple[wire.ChatEvent, int]] = deque(maxlen=UNCLAIMED)
 
@@ -99,7 +101,7 @@ class ChatReducer:
         return Chat(chat_id, self._context, self._list)
 
     def _running(self) -> list[str]:
-        return [id_ for id_, chat in self.handles.items() if chat.running]
+        return [*(id_ for id_, chat in self.handles.items() if chat.running), *self.asking()]
 
     def _clear(self) -> None:
         for _, chat in self.handles.items():  # noqa: PERF102 - as above

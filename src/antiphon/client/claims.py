@@ -232,7 +232,6 @@ class Claims:
             _clear(db, now)
         return granted
 
-
     def _rank(self, looked_at: float, db: sqlite3.Connection) -> None:
         if looked_at:
             db.execute("INSERT OR REPLACE INTO attention_owners VALUES (?, ?)", (self._owner, looked_at))

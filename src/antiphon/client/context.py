@@ -55,6 +55,8 @@ class Context:
     say: Say = lambda name, payload: False
     sid: Callable[[], str | None] = lambda: None
     ask_catch_up: Callable[[], None] = lambda: None
+    chat_gone: Callable[[str], None] = lambda chat_id: None
+    """Tells that a chat was deleted, or is not ours to see any more."""
     faults: Faults = field(init=False)
 
     def __post_init__(self) -> None:

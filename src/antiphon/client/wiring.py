@@ -78,7 +78,8 @@ class Parts:
         self.chats = ChatReducer(context, self.chat_list, self.windows, self.catch_up.tag_refetch.ask)
         self.catch_up.channels, self.catch_up.chats = self.channels, self.chats
         self.questions = Questions(context, self.windows, self.listeners, stores.questions)
-        self.calls.ask = self.questions.take
+        self.calls.ask, context.chat_gone = self.questions.take, self.questions.chat_gone
+        self.chats.asking = lambda: self.questions.chat_ids
         self.notifier = Notifier(
             context,
             self.windows,
