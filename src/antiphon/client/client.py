@@ -10,18 +10,10 @@ from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
 from antiphon.wire import (
-    ChannelEntry,
-    ChatEntry,
-    ChatFolder,
-    ChatTag,
     Counts,
     ModelInfo,
-    ServerConfig,
-    SessionUser,
     UserEntry,
     UserName,
-    UserSettings,
-    Version,
 )
 
 from .calls import Handler
@@ -30,21 +22,18 @@ from .chat import Chat
 from .clock import Clock, Delays, SystemClock
 from .context import Context, SignIn
 from .drafts import Drafts
-from .entries import Unsent
 from .errors import AntiphonError, SignedOut
 from .finding import find_channel
 from .link import Link, LinkState
 from .listeners import EventStream
 from .logins import Logins
 from .network import NetworkTransport
-from .questions import Question
 from .outbox import Outbox
 from .rest import Rest
-from .storage import Kept
+from .state import State
 from .store import Store, Unsubscribe
 from .stores import Stores
 from .transport import Transport
-from .typing import Typing
 from .windows import Window
 from .wiring import Parts
 
@@ -62,7 +51,7 @@ class Options(TypedDict, total=False):
     attempts: int | None
 
 
-class Client:
+class Client(State):
     """Use it inside `async with`, or call `start` and `close`.
 
     Entering signs in, where a password was given, and raises what the server says to it. It does not wait for
@@ -91,7 +80,7 @@ class Client:
         self._transport = transport or NetworkTransport()
         self._data_dir, self._durable, self._attempts = data_dir, durable, attempts
         state = LinkState.SIGNED_OUT if token is None else LinkState.CONNECTING
-        self._stores = Stores(Store(Link(state, self._clock.now())))
+        super().__init__(Stores(Store(Link(state, self._clock.now()))))
         self._sign_in: SignIn | None = None
         self._switching = asyncio.Lock()
         self.counts = Counts()
@@ -239,84 +228,14 @@ class Client:
         return self._delays
 
     @property
-    def link(self) -> Store[Link]:
-        """The state of the link."""
-        return self._stores.link
-
-    @property
-    def config(self) -> Store[ServerConfig | None]:
-        """The server's configuration."""
-        return self._stores.config
-
-    @property
-    def version(self) -> Store[Version | None]:
-        """The server's version."""
-        return self._stores.version
-
-    @property
-    def user(self) -> Store[SessionUser | None]:
-        """The person signed in."""
-        return self._stores.user
-
-    @property
-    def channels(self) -> Store[tuple[ChannelEntry, ...]]:
-        """The channels: standard, group, direct; by name, direct ones by their last message."""
-        return self._stores.channels
-
-    @property
-    def chats(self) -> Store[tuple[ChatEntry, ...]]:
-        """The chats, newest first, without those that are pinned or in a folder."""
-        return self._stores.chats
-
-    @property
-    def pinned_chats(self) -> Store[tuple[ChatEntry, ...]]:
-        """The pinned chats, newest first."""
-        return self._stores.pinned_chats
-
-    @property
-    def folders(self) -> Store[tuple[ChatFolder, ...]]:
-        """The folders for chats, by name."""
-        return self._stores.folders
-
-    @property
-    def settings(self) -> Store[UserSettings]:
-        """The person's settings."""
-        return self._stores.settings
-
-    @property
-    def tags(self) -> Store[tuple[ChatTag, ...]]:
-        """The tags of the person's chats."""
-        return self._stores.tags
-
-    @property
-    def typing(self) -> Store[Typing]:
-        """Who types, by channel id; in a thread by `channel id/message id`."""
-        return self._stores.typing
-
-    @property
     def me(self) -> UserName | None:
         """Who the client is, as soon as the server has told it; it stays known when the link is lost."""
         return self._context.me
 
     @property
-    def windows(self) -> Store[tuple[Window, ...]]:
-        """The windows, the one touched last at the end."""
-        return self._stores.windows
-
-    @property
-    def questions(self) -> Store[tuple[Question, ...]]:
-        """The server's open questions to the person, the one asked first at the front."""
-        return self._stores.questions
-
-    @property
     def unsent(self) -> int:
         """How many messages wait in the outbox."""
         return len(self._parts.outbox)
-
-    @property
-    def unsent_messages(self) -> Store[tuple[Unsent, ...]]:
-        """What waits in the outbox or has failed, in the order it is sent in."""
-        return self._stores.unsent
 
     @property
     def outbox(self) -> Outbox:
@@ -327,11 +246,6 @@ class Client:
     def drafts(self) -> Drafts:
         """What the person has begun to write, by conversation."""
         return self._parts.drafts
-
-    @property
-    def storage(self) -> Store[Kept]:
-        """Whether what is not sent yet outlives this process, and if not, why."""
-        return self._stores.storage
 
     @property
     def old_dialect(self) -> bool:
