@@ -321,3 +321,25 @@ async def test_what_a_hostile_server_logs_stays_out(caplog: pytest.LogCaptureFix
         async with Client(peer.url, token="token-me", delays=QUICK) as client:
             await until(lambda: client.link.value.attempt == 2)
             assert all(len(record.message) < 400 for record in caplog.records if "antiphon" in record.name)
+
+
+async def test_a_part_that_cannot_end_leaves_none_of_the_others_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing ends everything, whatever goes wrong in one place of it."""
+    async with serving() as peer:
+        client = await Client(peer.url, token="token-me", delays=QUICK).start()
+        await client.live()
+        parts = client._parts
+
+        def stumble() -> None:
+            raise OSError
+
+        async def stumble_later() -> None:
+            raise OSError
+
+        monkeypatch.setattr(parts.typing, "clear", stumble)
+        monkeypatch.setattr(parts.channels.reading, "close", stumble)
+        monkeypatch.setattr(parts.drafts, "close", stumble_later)
+        await asyncio.wait_for(client.close(), 5)
+        assert client.link.value.state is LinkState.CLOSED
+        assert client.faults >= 3
+        await peer.rest()

@@ -30,6 +30,7 @@ class Faults:
         self._backoff = Backoff(delays.retry_first, MOST_DELAY, delays.random)
         self._last: float | None = None
         self._timer: Cancel | None = None
+        self._closed = False
 
     def report(self, where: str, error: BaseException) -> None:
         """An error that nobody expected. Its text may hold contents and is left out of the log."""
@@ -39,7 +40,7 @@ class Faults:
 
     def repair(self) -> None:
         """Something was missed: catch up, now or after a while."""
-        if self._timer is not None:
+        if self._timer is not None or self._closed:
             return
         now = self._clock.monotonic()
         if self._last is None or now - self._last >= MOST_DELAY:
@@ -50,7 +51,8 @@ class Faults:
         self._timer = self._clock.call_later(self._backoff.next(), self._due)
 
     def close(self) -> None:
-        """End the timer."""
+        """End the timer; there is nothing to be repaired any more."""
+        self._closed = True
         timer, self._timer = self._timer, None
         if timer is not None:
             timer()

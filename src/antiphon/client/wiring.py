@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from antiphon import wire
@@ -142,25 +143,40 @@ class Parts:
                 if context.token is not None:
                     tasks.spawn(self._keep_link(), "link")
                 await self._closing.wait()
-                await self.outbox.finish()
-                await self.notifier.close()
-                self.questions.close()
-                await self.calls.close()
-                self.channels.reading.close()
+                await self._end(
+                    self.outbox.finish,
+                    self.notifier.close,
+                    self.questions.close,
+                    self.calls.close,
+                    self.channels.reading.close,
+                )
                 tasks.cancel_all()
         finally:
             ready.set()
             context.tasks = None
-            for release in self._release:
-                release()
-            context.faults.close()
-            self.typing.clear()
-            await self.outbox.close()
-            await self.drafts.close()
-            await self.storage.close()
-            self.listeners.close()
-            await context.rest.close()
+            await self._end(
+                *self._release,
+                self.typing.clear,
+                self.outbox.close,
+                self.drafts.close,
+                self.storage.close,
+                self.listeners.close,
+                context.rest.close,
+                context.faults.close,
+            )
             context.link.set(Link(self._last, context.clock.now()))
+
+    async def _end(self, *steps: Callable[[], Awaitable[None] | None]) -> None:
+        """End one part after the other; an error in one of them leaves none of the others open."""
+        for step in steps:
+            try:
+                ending = step()
+                if ending is not None:
+                    await ending
+            except Exception as error:  # noqa: BLE001 - the others must end as well
+                self.context.faults.report(
+                    f"ending ({getattr(step, '__qualname__', 'a subscription')})", error
+                )
 
     async def _keep_link(self) -> None:
         """Keep the link; once signed out, nobody waits for what cannot come."""
