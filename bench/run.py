@@ -14,6 +14,8 @@ from rich.progress import Progress, TaskID
 
 from bench import accounts, ceiling, provider
 from bench.accounts import Accounts
+from bench.client_events import ClientEvents
+from bench.client_return import ClientReturn
 from bench.failure import BenchError, NotShownError
 from bench.fanout import FanOut
 from bench.memory import MemoryUse
@@ -27,7 +29,16 @@ from bench.swarm import Swarm
 from bench.target import Kind, Launch, attach, require_loopback, started
 
 # What leaves pages open comes last: their clients go on listening in the server's process.
-SCENARIOS: tuple[type[Scenario], ...] = (Start, MemoryUse, FanOut, Streaming, PageLoad, OpenPages)
+SCENARIOS: tuple[type[Scenario], ...] = (
+    Start,
+    MemoryUse,
+    ClientEvents,
+    FanOut,
+    Streaming,
+    ClientReturn,
+    PageLoad,
+    OpenPages,
+)
 NAMES = tuple(scenario.name for scenario in SCENARIOS)
 
 

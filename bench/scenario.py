@@ -45,6 +45,11 @@ class Sizes:
     streaming_runs: int = 5
     streaming_chats: tuple[int, ...] = (1, 4, 16)
     streaming_tokens: int = 200
+    client_runs: int = 3
+    client_held: tuple[int, int, int] = (100, 10_000, 100_000)
+    client_events: int = 20_000
+    return_runs: int = 5
+    return_channels: int = 100
     people: int = 16
     limit: float = 60.0
 
@@ -67,6 +72,11 @@ class Sizes:
             streaming_runs=1,
             streaming_chats=(1, 2),
             streaming_tokens=20,
+            client_runs=1,
+            client_held=(1, 20, 40),
+            client_events=100,
+            return_runs=1,
+            return_channels=3,
             people=2,
         )
 
@@ -81,6 +91,8 @@ class Sizes:
             pages_runs=1,
             pages_posts=5,
             streaming_runs=2,
+            client_runs=1,
+            return_runs=2,
         )
 
 
