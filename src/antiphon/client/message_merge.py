@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from antiphon.wire import Message
+from antiphon.wire import Message, PostedMessage, ReactedMessage
 
 CONTENT = frozenset({"content", "data", "meta", "etag", "updated_at"})
-_FIELDS = dict.fromkeys(Message.model_fields).keys()
 FIXED = frozenset({"id", "user_id", "app_id", "channel_id", "parent_id", "created_at", "reply_to_id"})
+MOST_SETS = 64
+"""Sets of names that are kept; servers know a handful."""
+
+_FIELDS = Message.model_fields.keys()
+_EVENTS_ONLY = (PostedMessage.model_fields.keys() | ReactedMessage.model_fields.keys()) - _FIELDS
+_sets: dict[frozenset[str], set[str]] = {}
 
 
 def plain(message: Message) -> Message:
@@ -24,10 +29,23 @@ def plain(message: Message) -> Message:
     values = message.__dict__
     copy = Message.__new__(Message)
     object.__setattr__(copy, "__dict__", {name: values[name] for name in _FIELDS})
-    object.__setattr__(copy, "__pydantic_fields_set__", message.model_fields_set - (values.keys() - _FIELDS))
+    object.__setattr__(copy, "__pydantic_fields_set__", _named(message.model_fields_set))
     object.__setattr__(copy, "__pydantic_extra__", message.model_extra)
     object.__setattr__(copy, "__pydantic_private__", None)
     return copy
+
+
+def _named(names: set[str]) -> set[str]:
+    """Give the names of a message's own fields among `names`, as one set for all messages that have the same:
+    it is larger than what a message says.
+    """
+    key = frozenset(names)
+    known = _sets.get(key)
+    if known is None:
+        known = names - _EVENTS_ONLY
+        if len(_sets) < MOST_SETS:
+            _sets[key] = known
+    return known
 
 
 def merged(held: Message, other: Message, *, later: bool) -> Message:
