@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """Requests at a time: a thousand clients that come back together must not ask for everything at once."""
+TURNS = 4
+"""Turns of the loop within which a fetch has made its first requests, or waits for a slot."""
 
 
 class CatchUp:
@@ -70,11 +72,11 @@ class CatchUp:
         works = [
             *(self._again(partial(self._refresh_channel, id_)) for id_ in shown.channels),
             *(self._again(partial(self._refresh_chat, id_)) for id_ in shown.chats),
-            self._again(self.fetch_channels),
-            self._again(self.fetch_chats),
-            self._again(self.fetch_person),
-            *(self._again(partial(self._refresh_channel, id_)) for id_ in channels),
-            *(self._again(partial(self._refresh_chat, id_)) for id_ in chats),
+            self._after_windows(self.fetch_channels),
+            self._after_windows(self.fetch_chats),
+            self._after_windows(self.fetch_person),
+            *(self._after_windows(partial(self._refresh_channel, id_)) for id_ in channels),
+            *(self._after_windows(partial(self._refresh_chat, id_)) for id_ in chats),
         ]
         with sharing(self._requests):
             await together(*works)
@@ -150,6 +152,12 @@ class CatchUp:
             if isinstance(error, SignedOut) and not await self._context.rest.accounts.signed_in():
                 raise
             chat.gone()
+
+    async def _after_windows(self, fetch: Fetch) -> None:
+        """Fetch what no window shows: let those fetches take the first slots that stand before it."""
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        await self._again(fetch)
 
     async def _again(self, fetch: Fetch) -> None:
         """Fetch, at most four things at a time, until it worked or the server refused it for good."""

@@ -59,6 +59,7 @@ class ChannelList:
         self._wanted: set[str] = set()
         self._strangers: dict[str, None] = {}
         self._as_of = 0
+        self._listed: dict[str, int] = {}  # the last message (ns) that the fetched list knew, by channel
 
     def get(self, channel_id: str | None) -> ChannelEntry | None:
         """Give an entry."""
@@ -85,7 +86,9 @@ class ChannelList:
         self._as_of = asked_at
         before = {entry.id for entry in self.store.value}
         new: list[ChannelEntry] = []
+        self._listed.clear()
         for entry in entries:
+            self._listed[entry.id] = entry.last_message_at or 0
             log = self._log.get(entry.id, ())
             if len(log) == LOGGED and log[0].stamp > asked_at:
                 self.ask()
@@ -122,7 +125,7 @@ class ChannelList:
         update: dict[str, object] = {}
         if moves and message.created_at > (entry.last_message_at or 0):
             update["last_message_at"] = message.created_at
-        if counts:
+        if counts and message.created_at > self._listed.get(channel_id, 0):
             update["unread_count"] = entry.unread_count + 1
         if update:
             self._replace(entry, update)

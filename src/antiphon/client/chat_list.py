@@ -116,6 +116,10 @@ class ChatList:
                 self._rewrite_or_ask(event.chat_id, active=event.payload.active)
             case wire.ChatListChanged():
                 self._news(event.payload)
+            case wire.Completion() if event.payload.done:
+                self._ask()  # 0.6.41 says no `chat:list`: the end of an answer alone tells that the chat moved.
+            case wire.TurnFailed() | wire.TasksCancelled():
+                self._ask()
 
     def _news(self, news: wire.ChatListNews) -> None:
         if news.folder_unread_counts is not None:
