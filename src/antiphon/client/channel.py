@@ -49,11 +49,12 @@ class Channel(ChannelAffairs):
         self._changing = Changing(context, self._own, self)
         self._pinned: PinnedMessages | None = None
         self._threads: Handles[Thread] = Handles(
-            lambda root: Thread(root, self, context, self._own),
+            self._make_thread,
             lambda _, thread: thread.followed,
             IDLE_THREADS,
         )
         self._refetch = Refetch(context, self._paging.refresh, "a channel's messages")
+        outbox.attach(id_, self.timeline, self._look_again)
 
     @property
     def followed(self) -> bool:
@@ -142,6 +143,10 @@ class Channel(ChannelAffairs):
         """Give a message that is held, as the server has it."""
         found = (timeline.known(message_id) for timeline in self._timelines())
         return next((message for message in found if message is not None), None)
+
+    def as_of(self, message_id: str) -> int:
+        """Give the arrival number of the latest account of a message that is held; else 0."""
+        return max(timeline.as_of(message_id) for timeline in self._timelines())
 
     def forget(self) -> None:
         """Drop what was fetched, as stale; messages that are being sent stay."""
@@ -288,6 +293,11 @@ class Channel(ChannelAffairs):
     async def _page(self, skip: int, limit: int, before: str | None) -> Page:
         page = await self._context.rest.channels.messages(self.id, skip, limit, before=before)
         return Page(page, complete=len(page) < limit)
+
+    def _make_thread(self, root: str) -> Thread:
+        thread = Thread(root, self, self._context, self._own)
+        self._outbox.attach(self.id, thread.timeline, thread.look_again)
+        return thread
 
     def _all_threads(self) -> tuple[Thread, ...]:
         return tuple(thread for _, thread in self._threads.items())

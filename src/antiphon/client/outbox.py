@@ -141,7 +141,7 @@ class Outbox:
             raise UnderWay("This message is not in the outbox: it has been sent, or was discarded.")
         others = [one.size for one in self._entries.values() if one is not entry]
         check_room(text, len(others), sum(others))
-        if temp_id in self._workers.under_way or not await self._ledger.edit(entry, text):
+        if (entry.waits and temp_id in self._workers.under_way) or not await self._ledger.edit(entry, text):
             raise UnderWay("This message is being sent at this moment: edit it when it stands.")
         entry.text = text
         self._views.redraw(entry)
@@ -181,8 +181,7 @@ class Outbox:
         """Closing: let what is under way at this moment come to its end, for a little while."""
         try:
             async with asyncio.timeout(self._context.delays.close_wait):
-                if any(not entry.filed for entry in self._entries.values()):
-                    await self._storage.settled()
+                await self._storage.settled()
                 if self._context.link.value.state.joined:
                     await self._workers.idle.wait()
         except TimeoutError:
@@ -191,8 +190,10 @@ class Outbox:
     async def close(self) -> None:
         """Write down what is not in the file yet, and tell whoever still waits how it stands."""
         reason = self._over or "the client was closed"
-        unfiled = [entry for entry in self._entries.values() if not entry.filed]
-        if unfiled and self._ledger.durable:
+        file = self._storage.file
+        if file is not None:
+            fresh = self._read != (file, file.generation)
+            unfiled = [entry for entry in self._entries.values() if fresh or not entry.filed]
             await self._ledger.put(unfiled)
         await self._ledger.disown()
         for entry in self._fresh:
@@ -363,13 +364,14 @@ class Outbox:
 
     async def refused(self, entry: Entry, reason: str, posted: str | None) -> None:
         """The server does not take it: its author decides."""
+        if entry.waits:
+            await self._ledger.fail(entry, reason, posted)
         if not entry.waits:
-            return
+            return  # Its event came, or its author gave it up, meanwhile.
         entry.state, entry.error = "failed", reason
         self._views.update(entry)
         self._sending(entry.temp_id).end("failed", reason)
         self._tell()
-        await self._ledger.fail(entry, reason, posted)
 
     # Inside
 

@@ -1,4 +1,4 @@
-"""The work of the outbox: one worker for each channel in which something waits, in order, until it is sent."""
+"""The work of the outbox: a worker for each channel in which something waits, in order, until it is sent."""
 
 from __future__ import annotations
 
@@ -88,7 +88,11 @@ class Workers:
                 elif isinstance(claimed, float):
                     left = claimed - self._context.clock.now()
                     if left > 0:
-                        await first(self._context.clock.sleep(left), _set(news))
+                        cancel = self._context.clock.call_later(left, news.set)
+                        try:
+                            await news.wait()
+                        finally:
+                            cancel()
                 else:
                     await self._send(self._books.claimed(claimed), backoff)
         finally:
@@ -151,7 +155,3 @@ class Workers:
             await self._books.refused(entry, error.detail, before)
         else:
             await self._again(entry, backoff, before)  # Signed out: the link will end, and the entry is kept.
-
-
-async def _set(event: asyncio.Event) -> None:
-    await event.wait()

@@ -25,7 +25,6 @@ from platformdirs import user_data_path
 from .account_file import AccountFile, FileUnusable, file_name
 from .context import Context
 from .store import Store
-from .tasks import first
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +93,8 @@ class Storage:
         self.store.set(Kept(Keeping.WAITING if context.durable else Keeping.MEMORY))
         self._keepers: list[Keeper] = []
         self._file: AccountFile | None = None
-        self._again = asyncio.Event()
+        self._wanted = False  # to open the file anew
+        self._news = asyncio.Event()
         self._looked = asyncio.Event()
 
     def add(self, keeper: Keeper) -> None:
@@ -125,12 +125,17 @@ class Storage:
         await self._looked.wait()
 
     async def ready(self) -> AccountFile | None:
-        """Give the file, while it works and is that of the person signed in; one that is being opened is waited
-        for, for a moment.
+        """Give the file, while it works and is that of the person signed in; one that is being opened is
+        waited for, for a moment.
         """
         if self.store.value.state is Keeping.WAITING:
             decided = asyncio.Event()
-            release = self.store.subscribe(lambda kept: kept.state is Keeping.WAITING or decided.set())
+
+            def look(kept: Kept) -> None:
+                if kept.state is not Keeping.WAITING:
+                    decided.set()
+
+            release = self.store.subscribe(look)
             try:
                 async with asyncio.timeout(OPENING):
                     await decided.wait()
@@ -156,8 +161,10 @@ class Storage:
         """Take note that the file does not work; it is tried again after a while."""
         if not self.failing:
             log.warning("%s; messages that wait are kept in memory alone until it works again", error)
-        self.store.set(replace(self.store.value, state=Keeping.FAILING, reason=str(error)))
-        self._again.set()
+        kept = replace(self.store.value, state=Keeping.FAILING, reason=str(error))
+        if kept != self.store.value:
+            self.store.set(kept)
+        self._want()
 
     async def run(self) -> None:
         """Open the file as soon as it is known whose it is, watch it, and open it again when it is lost."""
@@ -168,16 +175,14 @@ class Storage:
         release = context.link.subscribe(lambda _: self._look_whose())
         try:
             while True:
-                self._again.clear()
+                self._wanted = False
                 whose = context.user_id or account_id(context.token)
                 if whose is not None:
                     await self._try(whose)
                 self._looked.set()
                 if self.file is None:
-                    wait = None if whose is None else delays.storage_again
-                    # While it fails only time helps, or another person; the failure itself set the event.
-                    self._again.clear()
-                    await self._pause(wait)
+                    self._news.clear()  # While it fails only time helps, or to learn who it is.
+                    await self._pause(None if whose is None else delays.storage_again)
                 else:
                     await self._watch()
         finally:
@@ -193,7 +198,7 @@ class Storage:
     def _look_whose(self) -> None:
         known = self._context.user_id
         if known is not None and known != self.user_id and (self._file is None or not self.failing):
-            self._again.set()
+            self._want()
 
     async def _try(self, whose: str) -> None:
         try:
@@ -204,7 +209,7 @@ class Storage:
                 self._file = await AccountFile.open(
                     folder, self._context.url, whose, now=self._context.clock.now
                 )
-                self._file.on_fresh.append(self._again.set)
+                self._file.on_fresh.append(self._want)
             file = self._file
             for keeper in self._keepers:
                 await file.schema(*keeper.tables)
@@ -231,7 +236,7 @@ class Storage:
     async def _watch(self) -> None:
         """Tell what other processes change, until the file is lost or wanted anew."""
         file = self._file
-        while file is not None and not self._again.is_set():
+        while file is not None and not self._wanted:
             try:
                 if await file.changed():
                     for keeper in self._keepers:
@@ -241,14 +246,18 @@ class Storage:
                 return
             await self._pause(self._context.delays.storage_watch)
 
-    async def _pause(self, seconds: float | None) -> None:
-        if seconds is None:
-            await self._again.wait()
-        else:
-            await first(self._context.clock.sleep(seconds), self._wait_again())
+    def _want(self) -> None:
+        self._wanted = True
+        self._news.set()
 
-    async def _wait_again(self) -> None:
-        await self._again.wait()
+    async def _pause(self, seconds: float | None) -> None:
+        cancel = None if seconds is None else self._context.clock.call_later(seconds, self._news.set)
+        try:
+            await self._news.wait()
+            self._news.clear()
+        finally:
+            if cancel is not None:
+                cancel()
 
 
 def client_folder(data_dir: Path | None) -> Path:
