@@ -240,13 +240,10 @@ class Actions:
     async def again(self, person: Person, fields: Fields) -> Response:
         """Ask the question of an answer again, beside it."""
         chat = (await person.chat(fields.text("id"))).chat
-        turns = {turn.id: turn for turn in chat.turns()}
-        answer = turns.get(fields.text("turn"))
-        question = turns.get(answer.parent_id or "") if answer is not None else None
-        if answer is None or question is None:
+        answer = chat.turn(fields.text("turn"))
+        if answer is None or answer.role != "assistant" or chat.turn(answer.parent_id or "") is None:
             return failed("This answer is gone.", 404)
-        model = fields.text("model", default="") or answer.model or ""
-        await chat.ask(question.content, model, parent_id=question.parent_id)
+        await chat.regenerate(answer.id, fields.text("model", default="") or answer.model)
         return _done()
 
     async def stop(self, person: Person, fields: Fields) -> Response:
