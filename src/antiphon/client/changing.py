@@ -14,6 +14,9 @@ from .optimistic import Deleted, Edited, OwnChange, OwnChanges, Pinned, Reacted,
 
 T = TypeVar("T")
 
+MOST_LOOKS = 5
+"""Times that a message is fetched again because an event of it came meanwhile."""
+
 
 class Shown(Protocol):
     """Whatever shows the messages of a channel."""
@@ -34,6 +37,10 @@ class Shown(Protocol):
 
     def deleted(self, message_id: str) -> None:
         """A message is gone."""
+        ...
+
+    def as_of(self, message_id: str) -> int:
+        """Give the arrival number of the latest account of a message."""
         ...
 
     def look_after(self) -> None:
@@ -139,6 +146,7 @@ class Changing:
         """Fetch a message, unless an event has settled the change of it meanwhile."""
         context = self._context
         backoff = Backoff(context.delays.retry_first, context.delays.retry_most, context.delays.random)
+        rounds = 0
         while True:
             await context.clock.sleep(delay)
             await context.until_joined()
@@ -156,7 +164,11 @@ class Changing:
                 delay = backoff.next()
             else:
                 self._shown.fetched(message, asked_at)
-                return
+                rounds += 1
+                if self._shown.as_of(message_id) <= asked_at or rounds == MOST_LOOKS:
+                    return
+                # An event came meanwhile: which of the two is newer is not known.
+                change, delay = None, 0.0
 
 
 def _may_be_done(error: AntiphonError) -> bool:

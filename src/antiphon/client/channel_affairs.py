@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from antiphon.wire import ChannelDetail, ChannelForm, ChannelRecord, MemberPage, MembersForm
+from antiphon.wire import AccessGrant, ChannelDetail, ChannelForm, ChannelRecord, MemberPage, MembersForm
 
 from .channel_list import ChannelList
 from .context import Context
@@ -17,6 +17,16 @@ T = TypeVar("T")
 
 KEPT = ("is_private", "data", "meta", "access_control", "access_grants")
 """What a change of a channel tells again as it is: to 0.6.41 a key that is missing is a key to be emptied."""
+
+EVERYBODY = [
+    AccessGrant(principal_type="user", principal_id="*", permission=permission)
+    for permission in ("read", "write")
+]
+
+
+def open_channel(name: str, description: str, more: Mapping[str, Any]) -> ChannelForm:
+    """Give the form of a channel that everybody may read and write in, unless `more` says otherwise."""
+    return ChannelForm(**{"name": name, "description": description, "access_grants": EVERYBODY, **more})
 
 
 class ChannelAffairs:

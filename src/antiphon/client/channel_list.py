@@ -28,7 +28,7 @@ STRANGERS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class _Happened:
-    """What an event said of a channel: a message, that it was read, other values, or that it is gone."""
+    """What an event said of a channel: a message came or went, it was read, has other values, or is gone."""
 
     stamp: int
     message_at: int = 0
@@ -36,6 +36,7 @@ class _Happened:
     read: bool = False
     values: dict[str, Any] | None = None
     gone: bool = False
+    deleted: bool = False
 
 
 class ChannelList:
@@ -90,9 +91,10 @@ class ChannelList:
         for entry in entries:
             self._listed[entry.id] = entry.last_message_at or 0
             log = self._log.get(entry.id, ())
-            if len(log) == LOGGED and log[0].stamp > asked_at:
+            events = [event for event in log if event.stamp > asked_at]
+            if len(events) == LOGGED or any(event.deleted for event in events):
                 self.ask()
-            since = _since(entry, [event for event in log if event.stamp > asked_at])
+            since = _since(entry, events)
             if since is not None:
                 new.append(since)
         ids = {entry.id for entry in new}
@@ -130,8 +132,9 @@ class ChannelList:
         if update:
             self._replace(entry, update)
 
-    def deleted(self, channel_id: str, message: Message, *, own: bool) -> None:
+    def deleted(self, channel_id: str, message: Message, stamp: int, *, own: bool) -> None:
         """Take a deletion: the server knows what was the last message before, and whether it was read."""
+        self._note(channel_id, _Happened(stamp, deleted=True))
         entry = self.get(channel_id)
         if entry is None:
             return

@@ -66,7 +66,7 @@ class ChannelReducer:
                 if handle is not None:
                     handle.heard(event.payload, stamp)
             case wire.MessageDeleted():
-                self._deleted(event, handle)
+                self._deleted(event, stamp, handle)
             case wire.ChannelCreated():
                 self._list.made()
             case wire.ChannelMuted():
@@ -94,9 +94,10 @@ class ChannelReducer:
         if looked_at and not own and message.parent_id is None:
             self.reading.read(event.channel_id)
 
-    def _deleted(self, event: wire.MessageDeleted, handle: Channel | None) -> None:
+    def _deleted(self, event: wire.MessageDeleted, stamp: int, handle: Channel | None) -> None:
         message = event.payload
-        self._list.deleted(event.channel_id, message, own=message.user_id == self._context.user_id)
+        own = message.user_id == self._context.user_id
+        self._list.deleted(event.channel_id, message, stamp, own=own)
         if handle is not None:
             handle.deleted(message.id)
         self._forget_draft(event.channel_id, message.id)

@@ -9,15 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
-from antiphon.wire import (
-    Counts,
-    ModelInfo,
-    UserEntry,
-    UserName,
-)
+from antiphon.wire import ChannelForm, ChannelRecord, Counts, ModelInfo, UserEntry, UserName
 
 from .calls import Handler
 from .channel import Channel
+from .channel_affairs import open_channel
 from .chat import Chat
 from .clock import Clock, Delays, SystemClock
 from .context import Context, SignIn
@@ -305,9 +301,22 @@ class Client(State):
         return await self._parts.catch_up.chat_pages.load_more()
 
     async def direct(self, user_id: str) -> Channel:
-        """Find or make the conversation with one person."""
-        record = await self.rest.channels.direct(user_id)
-        self._parts.catch_up.channel_refetch.ask()
+        """Find or make the conversation with one person; one that was hidden is shown again."""
+        return self._made(await self.rest.channels.direct(user_id))
+
+    async def create_channel(self, name: str, *, description: str = "", **more: Any) -> Channel:
+        """Make a channel that everybody may read and write in; `more` are keys of `ChannelForm`, as
+        `access_grants` for a channel that is not for everybody. Mostly for administrators.
+        """
+        return self._made(await self.rest.channels.create(open_channel(name, description, more)))
+
+    async def create_group(self, name: str, *user_ids: str) -> Channel:
+        """Make a group of these people and oneself."""
+        form = ChannelForm(name=name, type="group", user_ids=list(user_ids))
+        return self._made(await self.rest.channels.create(form))
+
+    def _made(self, record: ChannelRecord) -> Channel:
+        self._parts.channel_list.made()
         return self.channel(record.id)
 
     def reconnect(self) -> None:

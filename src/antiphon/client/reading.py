@@ -39,7 +39,8 @@ class Reading:
     def read(self, channel_id: str) -> None:
         """Mark a channel as read up to now."""
         newest, unread = self._last_message_at(channel_id), self._unread(channel_id)
-        if self._said.get(channel_id) == newest and not unread:
+        live = self._context.link.value.state is LinkState.LIVE
+        if live and self._said.get(channel_id) == newest and not unread:
             return  # It would tell nothing new.
         self._seen(channel_id)
         self._marks[channel_id] = newest

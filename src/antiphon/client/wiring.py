@@ -75,6 +75,7 @@ class Parts:
             self.typing,
             self.windows,
             self.outbox,
+            lambda _, message_id: self.drafts.set(("thread", message_id), ""),
         )
         self.chats = ChatReducer(context, self.chat_list, self.windows, self.catch_up.tag_refetch.ask)
         self.catch_up.channels, self.catch_up.chats = self.channels, self.chats
