@@ -165,7 +165,7 @@ def test_a_restore_that_is_killed_changes_nothing(ada: Ada, tmp_path: Path) -> N
 _KILLED_BEFORE_ITS_END = """
 import os, signal
 from antiphon.cli import backups, main
-from antiphon.server.storage import restore
+from antiphon.server.backups import restore
 seen = []
 def tell(table, done, total):
     seen.append(table)

@@ -14,14 +14,16 @@ import pytest
 from sqlalchemy import delete, func, insert, select
 from tests.postgres import PostgresServer, on_both_databases
 from tests.server.serving import Person, Server
+from tests.server.test_files import kept, png
 
-from antiphon.server.storage import restore as restoring
-from antiphon.server.storage.backup import take_backup
-from antiphon.server.storage.backup_file import MANIFEST, BackupReader, BadBackup
+from antiphon.server.backups import restore as restoring
+from antiphon.server.backups.archive import MANIFEST, BackupReader, BadBackup
+from antiphon.server.backups.restore import NotEmpty, restore
+from antiphon.server.backups.take import take_backup
+from antiphon.server.files.shelf import FOLDER, Shelf
 from antiphon.server.storage.database import Database
 from antiphon.server.storage.migrations import newest_revision
 from antiphon.server.storage.migrations.upgrade import upgrade
-from antiphon.server.storage.restore import NotEmpty, restore
 from antiphon.server.storage.tables.accounts import revoked_tokens, stored_config, users
 from antiphon.server.storage.tables.channels import messages
 from antiphon.server.storage.tables.schema import all_tables
@@ -32,6 +34,13 @@ HARD = 'naïve\n"quoted" 👩‍👩‍👧 \u2028 \\u0041 \' ; DROP TABLE users
 
 def quiet(_table: str, _done: int, _total: int) -> None:
     """Show no progress."""
+
+
+def uploads(shelf: Shelf) -> dict[str, bytes]:
+    """Give the bytes of all uploads and their thumbnails, by name."""
+    found = {path.name: path.read_bytes() for path in shelf.folder.rglob("*") if path.is_file()}
+    assert found
+    return found
 
 
 async def everything(database: Database) -> dict[str, list[Any]]:
@@ -47,6 +56,12 @@ async def everything(database: Database) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """The uploads of the server."""
+    return Shelf(tmp_path / "data" / FOLDER)
+
+
+@pytest.fixture
 async def talked(server: Server, admin: Person, bob: Person) -> Server:
     """A server on which something of every kind is stored."""
     general = await admin.general()
@@ -58,21 +73,24 @@ async def talked(server: Server, admin: Person, bob: Person) -> Server:
     history = {"messages": {"q": {"id": "q", "role": "user", "content": HARD}}, "currentId": "q"}
     chat = await bob.post("/api/v1/chats/new", {"chat": {"title": "Ours", "history": history, "x": None}})
     await bob.post(f"/api/v1/chats/{chat['id']}/tags", {"name": "Tag"})
+    upload = await kept(bob, png())
+    await bob.say(general, "", data={"files": [{"id": upload["id"]}]}, parent_id=first["id"])
     return server
 
 
 @on_both_databases
 async def test_a_backup_brings_back_every_row_of_every_table(
-    talked: Server, tmp_path: Path, postgres: PostgresServer
+    talked: Server, shelf: Shelf, tmp_path: Path, postgres: PostgresServer
 ) -> None:
     """Into the same kind of database and into the other one."""
     file = tmp_path / "all.backup"
     database = talked.app.state.database
-    counts = await take_backup(database, file, version="1", progress=quiet)
+    counts = await take_backup(database, shelf, file, version="1", progress=quiet)
     before = await everything(database)
     assert counts["users"] == 2
-    assert counts["messages"] == 2
+    assert counts["messages"] == 3
     assert all(counts[name] for name in ("reactions", "chats", "chat_messages", "chat_tags", "stored_config"))
+    assert (counts["files"], counts["file_shares"]) == (1, 1)
     assert file.stat().st_mode & 0o777 == 0o600
 
     with postgres.database() as elsewhere:
@@ -80,21 +98,23 @@ async def test_a_backup_brings_back_every_row_of_every_table(
             target = await asyncio.to_thread(Database, url)
             try:
                 await target.migrate()
-                assert (await restore(target, file, replace=False, progress=quiet))[1] == counts
+                moved = Shelf(tmp_path / f"moved-{url[:6]}")
+                assert (await restore(target, moved, file, replace=False, progress=quiet))[1] == counts
                 assert await everything(target) == before
+                assert await asyncio.to_thread(uploads, moved) == await asyncio.to_thread(uploads, shelf)
             finally:
                 await target.close()
 
 
 @on_both_databases
 async def test_a_running_server_begins_anew_with_what_was_restored(
-    talked: Server, admin: Person, bob: Person, tmp_path: Path
+    talked: Server, shelf: Shelf, admin: Person, bob: Person, tmp_path: Path
 ) -> None:
     """What it kept in memory is gone, and every socket is closed so that it comes back."""
     state = talked.app.state
     talked.app._renewal._every = 0.01
     file = tmp_path / "all.backup"
-    await take_backup(state.database, file, version="1", progress=quiet)
+    await take_backup(state.database, shelf, file, version="1", progress=quiet)
     general = await admin.general()
     await admin.post(f"/api/v1/channels/{general}/update", {"name": "renamed", "is_private": False})
     await admin.post("/api/v1/auths/admin/config", {"ENABLE_SIGNUP": True, "DEFAULT_USER_ROLE": "user"})
@@ -102,7 +122,7 @@ async def test_a_running_server_begins_anew_with_what_was_restored(
     await cleo.say(general, "gone after the restore")
     socket = await admin.connect()
 
-    await restore(state.database, file, replace=True, progress=quiet)
+    await restore(state.database, shelf, file, replace=True, progress=quiet)
     async with asyncio.timeout(10):
         await socket.gone.wait()
 
@@ -117,25 +137,27 @@ async def test_a_running_server_begins_anew_with_what_was_restored(
 
 
 async def test_accounts_that_are_there_are_not_replaced_without_being_asked(
-    talked: Server, tmp_path: Path
+    talked: Server, shelf: Shelf, tmp_path: Path
 ) -> None:
     """The error says how."""
     file = tmp_path / "all.backup"
     database = talked.app.state.database
-    await take_backup(database, file, version="1", progress=quiet)
+    await take_backup(database, shelf, file, version="1", progress=quiet)
     before = await everything(database)
     with pytest.raises(NotEmpty, match="--replace"):
-        await restore(database, file, replace=False, progress=quiet)
+        await restore(database, shelf, file, replace=False, progress=quiet)
     assert await everything(database) == before
 
 
-async def test_a_token_that_was_taken_back_stays_so(talked: Server, bob: Person, tmp_path: Path) -> None:
+async def test_a_token_that_was_taken_back_stays_so(
+    talked: Server, shelf: Shelf, bob: Person, tmp_path: Path
+) -> None:
     """Who signed out after the backup was made does not come in again by it."""
     file = tmp_path / "all.backup"
     database = talked.app.state.database
-    await take_backup(database, file, version="1", progress=quiet)
+    await take_backup(database, shelf, file, version="1", progress=quiet)
     await bob.post("/api/v1/auths/signout")
-    await restore(database, file, replace=True, progress=quiet)
+    await restore(database, shelf, file, replace=True, progress=quiet)
     await talked.app._renew()
     assert (await bob.ask("GET", "/api/v1/auths/")).status == 401
     async with database.read() as connection:
@@ -162,18 +184,39 @@ def _other_columns(lines: bytes) -> bytes:
     return b"[1]\n" + lines
 
 
+async def test_an_upload_that_was_damaged_in_the_backup_changes_nothing(
+    talked: Server, shelf: Shelf, tmp_path: Path
+) -> None:
+    """Neither the rows nor the files."""
+    file = tmp_path / "all.backup"
+    database = talked.app.state.database
+    await take_backup(database, shelf, file, version="1", progress=quiet)
+    before = await everything(database)
+    shelf.folder = tmp_path / "elsewhere"
+
+    def harm() -> None:
+        whole = file.read_bytes()
+        at = whole.index(b"\x89PNG") + 40
+        file.write_bytes(whole[:at] + b"harmed" + whole[at + 6 :])
+
+    await asyncio.to_thread(harm)
+    with pytest.raises(BadBackup, match="damaged"):
+        await restore(database, shelf, file, replace=True, progress=quiet)
+    assert await everything(database) == before
+
+
 @pytest.mark.parametrize("harm", [_cut_a_line, _garble, _other_columns])
 async def test_a_damaged_backup_changes_nothing(
-    talked: Server, tmp_path: Path, harm: Callable[[bytes], bytes]
+    talked: Server, shelf: Shelf, tmp_path: Path, harm: Callable[[bytes], bytes]
 ) -> None:
     """Not even the tables before the damage."""
     file, bad = tmp_path / "all.backup", tmp_path / "bad.backup"
     database = talked.app.state.database
-    await take_backup(database, file, version="1", progress=quiet)
+    await take_backup(database, shelf, file, version="1", progress=quiet)
     await asyncio.to_thread(rewrite, file, bad, {"tables/messages.jsonl": harm})
     before = await everything(database)
     with pytest.raises(BadBackup, match="damaged"):
-        await restore(database, bad, replace=True, progress=quiet)
+        await restore(database, shelf, bad, replace=True, progress=quiet)
     assert await everything(database) == before
 
 
@@ -200,19 +243,19 @@ def test_what_is_no_backup_is_refused_with_a_reason(tmp_path: Path, content: obj
         BackupReader(file)
 
 
-async def test_a_backup_of_a_newer_schema_is_refused(talked: Server, tmp_path: Path) -> None:
+async def test_a_backup_of_a_newer_schema_is_refused(talked: Server, shelf: Shelf, tmp_path: Path) -> None:
     """It may hold what this version would lose."""
     file, newer = tmp_path / "all.backup", tmp_path / "newer.backup"
     database = talked.app.state.database
-    await take_backup(database, file, version="1", progress=quiet)
+    await take_backup(database, shelf, file, version="1", progress=quiet)
     await asyncio.to_thread(
         rewrite, file, newer, {MANIFEST: lambda said: said.replace(b'"revision": "0', b'"revision": "9')}
     )
     with pytest.raises(BadBackup, match="newer Antiphon"):
-        await restore(database, newer, replace=True, progress=quiet)
+        await restore(database, shelf, newer, replace=True, progress=quiet)
 
 
-async def test_a_backup_of_an_older_schema_is_brought_up_to_this_one(tmp_path: Path) -> None:
+async def test_a_backup_of_an_older_schema_is_brought_up_to_this_one(shelf: Shelf, tmp_path: Path) -> None:
     """Released schemas can be restored for ever."""
     new = await asyncio.to_thread(Database, f"sqlite:///{tmp_path / 'new.db'}")
     file = tmp_path / "old.backup"
@@ -235,11 +278,11 @@ async def test_a_backup_of_an_older_schema_is_brought_up_to_this_one(tmp_path: P
             )
             await connection.execute(insert(stored_config).values(key="K", value=None))
         before = await everything(new)
-        await take_backup(new, file, version="0", progress=quiet)
+        await take_backup(new, shelf, file, version="0", progress=quiet)
         await asyncio.to_thread(first_revision, file, tmp_path / "first.backup")
         async with new.write() as connection:
             await connection.execute(delete(users))
-        content, _ = await restore(new, tmp_path / "first.backup", replace=False, progress=quiet)
+        content, _ = await restore(new, shelf, tmp_path / "first.backup", replace=False, progress=quiet)
         assert content.revision == "0001" != await asyncio.to_thread(newest_revision)
         assert await everything(new) == before
     finally:
@@ -271,7 +314,7 @@ def first_revision(file: Path, out: Path) -> None:
         older.writestr(MANIFEST, json.dumps(manifest))
 
 
-async def test_a_backup_that_fails_leaves_no_file(talked: Server, tmp_path: Path) -> None:
+async def test_a_backup_that_fails_leaves_no_file(talked: Server, shelf: Shelf, tmp_path: Path) -> None:
     """A file that is there was written whole, and what stood there before still does."""
     file = tmp_path / "all.backup"
     file.write_bytes(b"the last one")
@@ -281,13 +324,13 @@ async def test_a_backup_that_fails_leaves_no_file(talked: Server, tmp_path: Path
             raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):
-        await take_backup(talked.app.state.database, file, version="1", progress=fail)
+        await take_backup(talked.app.state.database, shelf, file, version="1", progress=fail)
     assert file.read_bytes() == b"the last one"
     assert "all.backup.part" not in await asyncio.to_thread(os.listdir, tmp_path)
 
 
 async def test_a_backup_is_one_state_although_people_go_on_writing(
-    talked: Server, admin: Person, tmp_path: Path
+    talked: Server, shelf: Shelf, admin: Person, tmp_path: Path
 ) -> None:
     """What is posted while it is taken is not half in it."""
     file = tmp_path / "all.backup"
@@ -309,7 +352,7 @@ async def test_a_backup_is_one_state_although_people_go_on_writing(
 
     async with database.read() as connection:
         count = (await connection.execute(select(func.count()).select_from(messages))).scalar_one()
-    counts = await take_backup(database, file, version="1", progress=meanwhile)
+    counts = await take_backup(database, shelf, file, version="1", progress=meanwhile)
     await waiting[0]
     assert counts["messages"] == count
 

@@ -15,13 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from antiphon.cli.failures import StartFailed
 from antiphon.server.about.build import our_version
+from antiphon.server.backups.archive import BadBackup, Content
+from antiphon.server.backups.restore import NotEmpty, restore
+from antiphon.server.backups.take import Progress as Tell
+from antiphon.server.backups.take import take_backup
+from antiphon.server.files.shelf import FOLDER, Shelf
 from antiphon.server.settings import ServerSettings
 from antiphon.server.storage.address import shown
-from antiphon.server.storage.backup import Progress as Tell
-from antiphon.server.storage.backup import take_backup
-from antiphon.server.storage.backup_file import BadBackup, Content
 from antiphon.server.storage.database import Database
-from antiphon.server.storage.restore import NotEmpty, restore
 
 COUNTED = {"users": "accounts", "messages": "messages", "chats": "chats"}
 
@@ -56,7 +57,9 @@ async def _back_up(settings: ServerSettings, file: Path, tell: Tell) -> dict[str
     database = Database(settings.database_address)
     try:
         await database.migrate()
-        return await take_backup(database, file, version=our_version(), progress=tell)
+        return await take_backup(
+            database, Shelf(settings.folder / FOLDER), file, version=our_version(), progress=tell
+        )
     except SQLAlchemyError as error:
         raise _unusable(settings, error) from error
     finally:
@@ -69,7 +72,7 @@ async def _put_back(
     database = Database(settings.database_address)
     try:
         await database.migrate()
-        return await restore(database, file, replace=replace, progress=tell)
+        return await restore(database, Shelf(settings.folder / FOLDER), file, replace=replace, progress=tell)
     except SQLAlchemyError as error:
         raise _unusable(settings, error) from error
     finally:

@@ -13,6 +13,7 @@ from antiphon.server.about import rest as about
 from antiphon.server.about.build import build_id, our_version
 from antiphon.server.accounts import auths, users
 from antiphon.server.accounts.presence import Presence
+from antiphon.server.backups.renewal import Renewal
 from antiphon.server.body_limit import BodyLimit
 from antiphon.server.channels import members_rest, messages_rest, reading_rest
 from antiphon.server.channels import rest as channels_rest
@@ -20,11 +21,13 @@ from antiphon.server.channels.directory import Directory
 from antiphon.server.channels.socket import ChannelSocket
 from antiphon.server.chats import rest as chats
 from antiphon.server.data_folder import open_folder, secret_of
+from antiphon.server.files import rest as files
+from antiphon.server.files.shelf import FOLDER, Shelf
+from antiphon.server.files.upkeep import Upkeep
 from antiphon.server.live.live import ANONYMOUS_SECONDS, PATH, Live
 from antiphon.server.permissions import DEFAULT, KEY, may_use_channels
 from antiphon.server.providers import Providers
 from antiphon.server.providers import rest as providers
-from antiphon.server.renewal import Renewal
 from antiphon.server.runs import Runs
 from antiphon.server.runs import rest as runs
 from antiphon.server.security.passwords import Passwords
@@ -44,7 +47,8 @@ class ServerApp:
     def __init__(self, state: ServerState, api: FastAPI) -> None:
         self.state = state
         self.api = api
-        self._rest: ASGIApp = BodyLimit(api)
+        self._rest: ASGIApp = BodyLimit(api, state.settings.max_file_size)
+        self._upkeep = Upkeep(state.database, state.files)
         self._renewal = Renewal(state.database, self._renew)
         self._started = False
         self._drained = False
@@ -72,6 +76,7 @@ class ServerApp:
         await self.state.providers.start()
         await self.state.runs.start()
         await self._renewal.start()
+        await self._upkeep.start()
 
     async def drain(self) -> None:
         """End everything: runs with their end stored, sockets with a reason, then the database. Within 1.5
@@ -81,6 +86,7 @@ class ServerApp:
             return
         self._drained = True
         await self._renewal.close()
+        await self._upkeep.close()
         await self.state.runs.drain()
         await self.state.live.drain()
         await self.state.providers.close()
@@ -124,6 +130,7 @@ def create_app(settings: ServerSettings, *, anonymous_seconds: float = ANONYMOUS
         messages_rest.router,
         reading_rest.router,
         chats.router,
+        files.router,
         runs.router,
         providers.router,
     ):
@@ -161,6 +168,7 @@ def _state(settings: ServerSettings, anonymous_seconds: float) -> ServerState:
         config=config,
         presence=Presence(database, live),
         channels=directory,
+        files=Shelf(settings.folder / FOLDER),
     )
     ChannelSocket(state)
     state.providers = Providers(state)

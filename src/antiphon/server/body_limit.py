@@ -15,11 +15,19 @@ CHATS = ("/api/v1/chats", "/api/chat/", "/api/v1/chat/")
 """Where chat documents come to."""
 
 
+FILES = "/api/v1/files/"
+"""Where files come to, each as one part of a form."""
+FORM_BYTES = 64 * 1024
+"""What a form has around its file."""
+
+
 class BodyLimit:
     """Refuses bodies beyond the bound with 413, whether or not they say their length."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, max_file_size: int) -> None:
+        """`max_file_size`: of a file, in MiB."""
         self._app = app
+        self._max_file_bytes = max_file_size * 1024 * 1024
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, counting what comes in."""
@@ -27,6 +35,8 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = MAX_CHAT_BYTES if scope["path"].startswith(CHATS) else MAX_BODY_BYTES
+        if scope["path"] == FILES:
+            limit = self._max_file_bytes + FORM_BYTES
         refusal = f"The body is too large: at most {limit // 1024 // 1024} MiB are taken here."
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not declared.isdigit() or int(declared) > limit:

@@ -131,6 +131,19 @@ class ServerSettings(BaseSettings):
         validation_alias=_names("DIALECT"),
         description="0.12 or 0.6",
     )
+    max_file_size: int = Field(
+        default=25,
+        ge=1,
+        le=2_048,
+        validation_alias=_names("MAX_FILE_SIZE", "RAG_FILE_MAX_SIZE"),
+        description="whole MiB from 1 to 2048",
+    )
+    files_per_person: int = Field(
+        default=1_024,
+        ge=1,
+        validation_alias=_names("FILES_PER_PERSON"),
+        description="whole MiB from 1",
+    )
     openai_api_base_urls: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_list), AfterValidator(_addresses)
     ] = Field(

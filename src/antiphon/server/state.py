@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from antiphon.server.files.shelf import Shelf
 from antiphon.server.live.live import Live
 from antiphon.server.security.attempts import Attempts
 from antiphon.server.security.passwords import Passwords
@@ -35,6 +36,7 @@ class ServerState:
     config: StoredConfig
     presence: Presence
     channels: Directory
+    files: Shelf
     attempts: Attempts = field(default_factory=Attempts)
     providers: Providers = field(init=False)
     runs: Runs = field(init=False)

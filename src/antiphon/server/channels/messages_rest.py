@@ -19,6 +19,7 @@ from antiphon.server.channels.envelopes import EVENT, about_message, announce_cr
 from antiphon.server.channels.first import member_row
 from antiphon.server.channels.gate import still_writable, writable
 from antiphon.server.errors import Problem
+from antiphon.server.files.store import share
 from antiphon.server.routing import Router
 from antiphon.server.security.principals import Principal, User
 from antiphon.server.state import ServerState, State
@@ -77,6 +78,7 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
         insert = state.database.insert(messages).on_conflict_do_nothing()
         if not (await connection.execute(insert, values)).rowcount:
             return answer(await _repeated(connection, channel_id, user.id, temp_id))
+        await share(state.database, connection, form.data, channel_id, user)
         if user.id not in channel.members:
             joins = state.database.insert(channel_members).on_conflict_do_nothing()
             await connection.execute(joins, member_row(channel_id, user.id, now))
@@ -124,6 +126,7 @@ async def edit(channel_id: str, message_id: str, form: MessageEdit, state: State
         merged = {**(row.data or {}), **(form.data or {})}
         meta = {**(row.meta or {}), **(form.meta or {})}
         check_content(form.content, merged, meta)
+        await share(state.database, connection, form.data, channel_id, user)
         await connection.execute(
             update(messages)
             .where(messages.c.id == message_id)

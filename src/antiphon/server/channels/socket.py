@@ -56,7 +56,7 @@ class ChannelSocket:
         if said.data.type == "typing":
             await self._typing(session, channel, person, said.message_id, typing)
         elif said.data.type == "last_read_at":
-            await self._read(session, channel, person)
+            await self._read(channel, person)
         else:
             live.ignored["unknown channel event"] += 1
 
@@ -75,9 +75,9 @@ class ChannelSocket:
         }
         await self._state.live.emit(EVENT, payload, channel.room, skip=session.sid)
 
-    async def _read(self, session: Session, channel: Channel, person: Principal) -> None:
-        """Store how far this person has read, and tell their other windows; nothing new read costs
-        nothing.
+    async def _read(self, channel: Channel, person: Principal) -> None:
+        """Store how far this person has read, and tell their windows, also the one that said it: what was
+        posted while its mark was under way is read too. Nothing new read costs nothing.
         """
         membership = channel.members.get(person.id)
         if membership is not None and membership.last_read_at >= (channel.last_message_at or 0):
@@ -100,4 +100,4 @@ class ChannelSocket:
         else:
             membership.last_read_at = now
         payload = {"channel_id": channel.id, "data": {"type": "channel:read", "data": {"last_read_at": now}}}
-        await self._state.live.emit(EVENT, payload, f"user:{person.id}", skip=session.sid)
+        await self._state.live.emit(EVENT, payload, f"user:{person.id}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
-
-import jwt
+from functools import cache
+from types import ModuleType
 
 _ALGORITHM = "HS256"
 
@@ -36,6 +36,15 @@ class Tokens:
         self._secret = secret
         self._lifetime = lifetime
 
+    @staticmethod
+    @cache
+    def _jwt() -> ModuleType:
+        # With the first token, not at the start: it reads `cryptography` too where that is installed, which
+        # nothing here needs.
+        import jwt  # noqa: PLC0415 - see above
+
+        return jwt
+
     def issue(self, user_id: str) -> Token:
         """A new token for this person."""
         now = time.time()
@@ -45,7 +54,7 @@ class Tokens:
         if expires_at is not None:
             claims["exp"] = expires_at
         return Token(
-            jwt.encode(claims, self._secret, algorithm=_ALGORITHM),
+            self._jwt().encode(claims, self._secret, algorithm=_ALGORITHM),
             jti,
             user_id,
             round(now * 1000),
@@ -54,6 +63,7 @@ class Tokens:
 
     def read(self, text: str) -> Token | None:
         """What a token says, or None if it is not ours, damaged or over."""
+        jwt = self._jwt()
         try:
             claims = jwt.decode(
                 text, self._secret, algorithms=[_ALGORITHM], options={"require": ["iat"], "verify_iat": False}

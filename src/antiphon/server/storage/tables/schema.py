@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Table
 
-from antiphon.server.storage.tables import accounts, channels, chats
+from antiphon.server.storage.tables import accounts, channels, chats, files
 from antiphon.server.storage.tables.base import metadata
 
-_MODULES = (accounts, channels, chats)
+_MODULES = (accounts, channels, chats, files)
 
 
 def all_tables() -> list[Table]:

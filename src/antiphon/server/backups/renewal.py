@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from antiphon.server.backups.mark import GENERATION
 from antiphon.server.storage.database import Database
-from antiphon.server.storage.restore_mark import GENERATION
 from antiphon.server.storage.tables.accounts import stored_config
 
 logger = logging.getLogger("antiphon.server")

@@ -17,6 +17,7 @@ from typing import IO, Any, Self
 
 FORMAT = 1
 MANIFEST = "antiphon-backup.json"
+FILES = "files/"
 
 
 class BadBackup(Exception):
@@ -62,6 +63,11 @@ class BackupWriter:
         lines = (json.dumps(list(row), ensure_ascii=False, separators=(",", ":")) for row in rows)
         self._table.write("".join(f"{line}\n" for line in lines).encode())
         self._rows[self._name] += len(rows)
+
+    def add_file(self, name: str, path: Path) -> None:
+        """Add a file's bytes; they are seldom worth packing."""
+        self._end_table()
+        self._zip.write(path, f"{FILES}{name}", zipfile.ZIP_STORED)
 
     def finish(self) -> None:
         """Write the manifest, bring everything onto the disk, and give the file its name."""
@@ -137,6 +143,14 @@ class BackupReader:
             raise self._damaged(table, str(error)) from None
         if count != self.content.rows[table]:
             raise self._damaged(table, f"{count} rows instead of {self.content.rows[table]}")
+
+    def files(self) -> list[str]:
+        """Give the names of the files that are in it."""
+        return [name.removeprefix(FILES) for name in self._zip.namelist() if name.startswith(FILES)]
+
+    def open_file(self, name: str) -> IO[bytes]:
+        """Open one of them. Reading it raises `zipfile.BadZipFile` when it is damaged."""
+        return self._zip.open(f"{FILES}{name}")
 
     def _damaged(self, table: str, what: str) -> BadBackup:
         return BadBackup(f"{str(self._path)!r} is damaged (table {table}: {what}); nothing was changed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import uuid
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,11 +14,12 @@ from sqlalchemy import MetaData, Table, delete, func, insert, select
 from sqlalchemy.engine import Connection, create_engine
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.server.storage.backup import BATCH, Progress
-from antiphon.server.storage.backup_file import BackupReader, BadBackup, Content
+from antiphon.server.backups.archive import BackupReader, BadBackup, Content
+from antiphon.server.backups.mark import GENERATION
+from antiphon.server.backups.take import BATCH, Progress
+from antiphon.server.files.shelf import Shelf
 from antiphon.server.storage.database import Database
 from antiphon.server.storage.migrations import newest_revision, revisions
-from antiphon.server.storage.restore_mark import GENERATION
 from antiphon.server.storage.tables.accounts import revoked_tokens, stored_config, users
 from antiphon.server.storage.tables.schema import all_tables
 
@@ -32,7 +34,7 @@ class NotEmpty(Exception):
 
 
 async def restore(
-    database: Database, path: Path, *, replace: bool, progress: Progress
+    database: Database, shelf: Shelf, path: Path, *, replace: bool, progress: Progress
 ) -> tuple[Content, dict[str, int]]:
     """Put a backup's rows in the place of all there are; gives what it was, and the rows by table.
 
@@ -47,11 +49,37 @@ async def restore(
         async with database.write() as connection:
             if not replace:
                 await _must_be_empty(connection)
-            return reader.content, await _put(connection, source, progress)
+            counts = await _put(connection, source, progress)
+            # Before the rows are seen by anyone. What stands here already under an id is the same bytes.
+            await asyncio.to_thread(_put_files, reader, shelf, progress)
+            return reader.content, counts
     finally:
         if source is not None:
             await asyncio.to_thread(source.close)
         await asyncio.to_thread(reader.close)
+
+
+def _put_files(reader: BackupReader, shelf: Shelf, progress: Progress) -> None:
+    shelf.open()
+    names = reader.files()
+    for done, name in enumerate(names):
+        progress("uploads", done, len(names))
+        try:
+            place = shelf.path(name.removesuffix(".webp"))
+        except ValueError:
+            raise BadBackup(
+                f"the backup is damaged (an upload called {name!r}); nothing was changed"
+            ) from None
+        place = place.with_name(name)
+        if place.exists():
+            continue
+        try:
+            with reader.open_file(name) as source:
+                incoming = shelf.take(source)
+        except zipfile.BadZipFile as error:
+            raise BadBackup(f"the backup is damaged ({error}); nothing was changed") from None
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        incoming.path.replace(place)
 
 
 class _Source(Protocol):

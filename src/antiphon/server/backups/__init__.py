@@ -1,0 +1,1 @@
+"""Everything the server keeps, into one file and back, while it runs."""
