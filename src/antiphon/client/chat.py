@@ -34,7 +34,7 @@ class Chat(ChatActions):
         self._context = context
         self._list = chats
         self._turns = self._state.turns
-        self._asking = Asking(self._state)
+        self._asking = Asking(self._state, chats.refetch)
         self._fetch = ChatFetch(self._state, self._asking.loaded)
         self._people = ChatPeople(context.clock, context.delays)
         self._look = Refetch(context, self._refresh_or_go, "a chat")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from types import EllipsisType
 
 from antiphon import wire
@@ -20,8 +21,10 @@ log = logging.getLogger(__name__)
 class Asking:
     """The asking side of one chat."""
 
-    def __init__(self, state: ChatState) -> None:
+    def __init__(self, state: ChatState, saved: Callable[[], None] = lambda: None) -> None:
+        """`saved` hears that the document was written here, which moves the chat to the front."""
         self._state = state
+        self._saved = saved
         self._mine: set[str] = set()  # answers that this client asked for and that have not ended
 
     async def ask(
@@ -44,7 +47,11 @@ class Asking:
             return  # What it has written must not be lost to a repeat.
         parent_id = turns.current_id if isinstance(after, EllipsisType) else after
         again = turn_id in turns.refused
-        await self._ask(text, model or await self._model(), parent_id, message_id, turn_id, new=False)
+        try:
+            await self._ask(text, model or await self._model(), parent_id, message_id, turn_id, new=False)
+        except AntiphonError:
+            fetch.soon()  # It may have been taken nevertheless.
+            raise
         if again:
             # The first try may have arrived, and its answer may have ended while the link was down.
             fetch.soon()
@@ -177,5 +184,6 @@ class Asking:
                 await context.rest.chats.save(
                     state.id, asking.saved_document(turns.history(), turns.branch(), models)
                 )
+                self._saved()
         except AntiphonError as error:
             log.warning("an answer could not be completed on the server: %s", type(error).__name__)

@@ -96,8 +96,9 @@ class ChatList:
         self._do(partial(self._apply, event))
 
     def renamed(self, chat_id: str, title: str) -> None:
-        """A chat was renamed here."""
+        """A chat was renamed here, which moves it to the front; Open WebUI tells nobody of it."""
         self._do(partial(self._retitle, chat_id, title))
+        self._ask()
 
     def removed(self, chat_id: str) -> None:
         """A chat was deleted here."""

@@ -43,6 +43,9 @@ class TurnEvents(TurnState):
             return Applied.UNCHANGED
         if id_ is None or id_ not in self._tree:
             return self._of_a_stranger(event)
+        if id_ in self.refused and isinstance(event, WRITING):
+            self.refused.discard(id_)  # It was taken after all: the document has it.
+            return Applied.GAP
         match event:
             case wire.ResponseDelta():
                 return self._response(id_, event.payload)
