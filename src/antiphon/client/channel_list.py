@@ -22,6 +22,8 @@ LOGGED = 200
 """Events of one channel that are remembered until the next list; more of them within one request, and the
 list is asked for again.
 """
+_UNORDERED = frozenset({"unread_count", "last_message_at"})
+"""What does not change the place of an entry, unless it is a direct conversation."""
 STRANGERS = 1_000
 """Channels that are remembered as none of ours; their messages ask for nothing."""
 
@@ -57,6 +59,8 @@ class ChannelList:
         """Asks for the list to be fetched again."""
         self._replies_count = replies_count
         self._log: dict[str, deque[_Happened]] = {}
+        self._places: dict[str, int] = {}  # where each entry stands in `_placed`
+        self._placed: tuple[ChannelEntry, ...] = ()
         self._wanted: set[str] = set()
         self._strangers: dict[str, None] = {}
         self._as_of = 0
@@ -64,7 +68,11 @@ class ChannelList:
 
     def get(self, channel_id: str | None) -> ChannelEntry | None:
         """Give an entry."""
-        return next((entry for entry in self.store.value if entry.id == channel_id), None)
+        if self._placed is not self.store.value:
+            self._placed = self.store.value
+            self._places = {entry.id: place for place, entry in enumerate(self._placed)}
+        place = None if channel_id is None else self._places.get(channel_id)
+        return None if place is None else self._placed[place]
 
     def last_message_at(self, channel_id: str) -> int:
         """Tell when something last came to a channel (ns); 0 when that is not known."""
@@ -200,8 +208,10 @@ class ChannelList:
 
     def _replace(self, entry: ChannelEntry, update: dict[str, Any]) -> None:
         new = entry.model_copy(update=update)
-        entries = tuple(new if other is entry else other for other in self.store.value)
-        if _order(new) == _order(entry):
+        entries, place = self.store.value, self._places[entry.id]
+        entries = (*entries[:place], new, *entries[place + 1 :])
+        if new.type != "dm" and _UNORDERED.issuperset(update):
+            self._placed = entries  # As with each message: it must not cost a look at every channel.
             self.store.set(entries)
         else:
             self._set(entries)
