@@ -34,44 +34,60 @@ def run_send(server: str | None, channel: str, text: str) -> int:
     told = asyncio.Event()
 
     async def work() -> int:
+        sender = Sender(login.url)
         async with Client(login.url, token=login.token) as client:
-            return await _send(client, channel, content, told)
+            code = await sender.run(client, channel, content, told)
+        return code if code is not None else sender.cut_off()  # What becomes of it is known only now.
 
     return run_until_told(work, told.set)
 
 
-async def _send(client: Client, name: str, text: str, told: asyncio.Event) -> int:
-    speaker = LinkSpeaker(client.url, welcome=False)
-    release = client.link.subscribe(speaker.changed)
-    try:
-        found = await _or_told(_find(client, name), told)
-        if found is None:
+class Sender:
+    """One message on its way."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._sending: Sending | None = None
+
+    async def run(self, client: Client, name: str, text: str, told: asyncio.Event) -> int | None:
+        """Find the channel, send, and wait; gives the exit code, or None when told to end before that."""
+        release = client.link.subscribe(LinkSpeaker(self._url, welcome=False).changed)
+        try:
+            channel = await _or_told(_find(client, name), told)
+            return None if channel is None else await self._deliver(channel, text, told)
+        except SignedOut as error:
+            say(f"signed out: {error.detail} Run 'antiphon login {self._url}'.")
+        except AntiphonError as error:
+            say(error.detail if isinstance(error, RequestFailed) else str(error))
+        finally:
+            release()
+        return 1
+
+    async def _deliver(self, channel: Channel, text: str, told: asyncio.Event) -> int | None:
+        self._sending = channel.send(text)
+        try:
+            message = await _or_told(_sent(self._sending), told)
+        except SendFailed as error:
+            if not error.kept:
+                channel.discard(error.temp_id)  # It is said here and now, and is not to wait elsewhere.
+            say(f"not sent: {error.reason}")
+            return 1
+        if message is None:
+            return None
+        typer.echo(message.id)
+        return 0
+
+    def cut_off(self) -> int:
+        """Say what becomes of a message that was not confirmed when Ctrl-C came; gives the exit code."""
+        if self._sending is None:
             say("nothing was sent, and nothing waits: the channel had not been found yet")
-            return INTERRUPTED
-        return await _deliver(found, text, told)
-    except SignedOut as error:
-        say(f"signed out: {error.detail} Run 'antiphon login {client.url}'.")
-        return 1
-    except AntiphonError as error:
-        say(error.detail if isinstance(error, RequestFailed) else str(error))
-        return 1
-    finally:
-        release()
-
-
-async def _deliver(channel: Channel, text: str, told: asyncio.Event) -> int:
-    sending = channel.send(text)
-    try:
-        message = await _or_told(_sent(sending), told)
-    except SendFailed as error:
-        channel.discard(error.temp_id)  # It is said here and now; nothing is to wait for a person elsewhere.
-        say(f"not sent: {error.reason}")
-        return 1
-    if message is None:
-        say(_what_becomes_of(sending))
+        elif self._sending.kept:
+            say("not confirmed: the message stays in the outbox, and goes out with your next command")
+        elif self._sending.state == "confirmed":
+            say("the message was stored at the last moment")
+        else:
+            say("not confirmed, and not kept: it stands only if it was just being stored")
         return INTERRUPTED
-    typer.echo(message.id)
-    return 0
 
 
 async def _find(client: Client, name: str) -> Channel:
@@ -119,7 +135,3 @@ async def _or_told(work: Coroutine[Any, Any, T], told: asyncio.Event) -> T | Non
 
 async def _sent(sending: Sending) -> Message:
     return await sending
-
-
-def _what_becomes_of(sending: Sending) -> str:
-    return "not confirmed, and not kept: it may have been stored if it was just being posted"
