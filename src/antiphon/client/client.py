@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, TypeVar, Unpack, overload
 
 from antiphon.wire import ChannelForm, ChannelRecord, Counts, ModelInfo, UserEntry, UserName
 
@@ -34,6 +34,9 @@ from .windows import Window
 from .wiring import Parts
 
 log = logging.getLogger(__name__)
+
+E = TypeVar("E")
+F = TypeVar("F")
 
 
 class Options(TypedDict, total=False):
@@ -332,13 +335,21 @@ class Client(State):
 
     # Events
 
-    def on(self, kind: type[Any], callback: Callable[[Any], Any]) -> Unsubscribe:
+    def on(self, kind: type[E], callback: Callable[[E], Any]) -> Unsubscribe:
         """Call `callback` with each event of a class of `antiphon.wire`, after the stores have changed, or of
         one of `antiphon.client.lifecycle`.
         """
         return self._parts.listeners.on(kind, callback, self._context.background)
 
-    def events(self, *kinds: type[Any]) -> EventStream:
+    @overload
+    def events(self) -> EventStream[ServerEvent]: ...
+    @overload
+    def events(self, kind: type[E], /) -> EventStream[E]: ...
+    @overload
+    def events(self, kind: type[E], other: type[F], /) -> EventStream[E | F]: ...
+    @overload
+    def events(self, *kinds: type[Any]) -> EventStream[Any]: ...
+    def events(self, *kinds: type[Any]) -> EventStream[Any]:
         """Give the events of these classes as an asynchronous iterator; without any, all that the server
         sends.
         """

@@ -8,7 +8,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn, Self
+from typing import Any, Generic, NoReturn, Self, TypeVar, cast
 
 from antiphon.wire import Event, Malformed, Unknown
 
@@ -18,13 +18,15 @@ from .tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+E = TypeVar("E")
+
 _WIRE = (Event, Unknown, Malformed)
 
 WAITING = 1_000
 """Events that one subscriber may leave untaken."""
 
 
-class EventStream:
+class EventStream(Generic[E]):
     """Events of some classes, as an asynchronous iterator.
 
     Reading raises `Lagged` where events were missed, and `SignedOut` once the server no longer knows this
@@ -33,7 +35,7 @@ class EventStream:
     Close it when it is no longer read, or use it in a `with`; the client closes it in the end.
     """
 
-    def __init__(self, kinds: tuple[type[Any], ...], release: Callable[[EventStream], None]) -> None:
+    def __init__(self, kinds: tuple[type[Any], ...], release: Callable[[EventStream[Any]], None]) -> None:
         self.kinds = kinds
         self._queue: asyncio.Queue[Any] = asyncio.Queue(WAITING)
         self._missed = 0
@@ -57,10 +59,10 @@ class EventStream:
             if not self._queue.full():
                 self._queue.put_nowait(None)
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[E]:
         return self
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> E:
         if self._queue.empty():
             if self._missed:
                 missed, self._missed = self._missed, 0
@@ -70,7 +72,7 @@ class EventStream:
         event = await self._queue.get()
         if event is None:
             self._stop()
-        return event
+        return cast("E", event)
 
     def _stop(self) -> NoReturn:
         error, self._error = self._error, None
@@ -88,7 +90,7 @@ class EventListeners:
 
     def __init__(self) -> None:
         self._callbacks: dict[object, tuple[type[Any], Callable[[Any], None]]] = {}
-        self._streams: list[EventStream] = []
+        self._streams: list[EventStream[Any]] = []
         self._over: str | None = None
 
     def __len__(self) -> int:
@@ -111,9 +113,9 @@ class EventListeners:
             if isinstance(event, stream.kinds or _WIRE):
                 stream.put(event)
 
-    def stream(self, *kinds: type[Any]) -> EventStream:
+    def stream(self, *kinds: type[Any]) -> EventStream[Any]:
         """Give a stream of the events of these classes; of all, when none is named."""
-        stream = EventStream(kinds, self._forget)
+        stream: EventStream[Any] = EventStream(kinds, self._forget)
         if self._over is None:
             self._streams.append(stream)
         else:
@@ -154,7 +156,7 @@ class EventListeners:
         for stream in tuple(self._streams):
             stream.close()
 
-    def _forget(self, stream: EventStream) -> None:
+    def _forget(self, stream: EventStream[Any]) -> None:
         if stream in self._streams:
             self._streams.remove(stream)
 
@@ -172,7 +174,7 @@ def _plain(callback: Callable[[Any], Any]) -> Callable[[Any], None]:
     return call
 
 
-async def _feed(stream: EventStream, callback: Callable[[Any], Awaitable[None]]) -> None:
+async def _feed(stream: EventStream[Any], callback: Callable[[Any], Awaitable[None]]) -> None:
     while True:
         try:
             event = await anext(stream)
