@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack, overload
 
-from antiphon.wire import ChannelForm, ChannelRecord, Counts, ModelInfo, UserEntry, UserName
+from antiphon.wire import ChannelForm, ChannelRecord, Counts, ModelInfo, ServerEvent, UserEntry, UserName
 
 from .calls import Handler
 from .channel import Channel
