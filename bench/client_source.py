@@ -96,7 +96,7 @@ def event(number: int) -> dict[str, Any]:
     at, author, place = BEGAN + number * 1_000_000, _PEOPLE[1 + number % 7], channel(number % CHANNELS)
     id_ = str(uuid.UUID(int=1_000_000 + number))
     message = {
-        "temp_id": None,
+        "temp_id": str(uuid.UUID(int=2_000_000 + number)),
         "id": id_,
         "user_id": author["id"],
         "app_id": None,

@@ -1,4 +1,5 @@
-"""Pin what `make` installs: Python packages with uv, browser files with npm; hashes, and no addresses.
+"""Pin what `make` installs: Python packages with uv, those of npm (the page's browser files, what the bench
+compares the client with) with npm; hashes, and no addresses.
 
 Pins that still fit stay; `--upgrade` raises all of them to the newest that fit. Whoever installs chooses the
 registry, so no file names one.
@@ -29,7 +30,8 @@ def main(upgrade: list[str]) -> int:
         subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
         for name, parts in LOCKS.items():
             lock_packages(python, ROOT / "requirements" / f"{name}.txt", [*parts, *upgrade])
-    lock_browser_files()
+    lock_npm_packages(ROOT)
+    lock_npm_packages(ROOT / "bench")
     return subprocess.run([sys.executable, ROOT / "hatch_build.py"], cwd=ROOT).returncode
 
 
@@ -52,13 +54,13 @@ def lock_packages(python: Path, lock: Path, options: list[str]) -> None:
     sys.stdout.write(f"{lock.name}: {lock.read_text(encoding='utf-8').count('==')} packages\n")
 
 
-def lock_browser_files() -> None:
-    """Write `package-lock.json` by the versions in `package.json`."""
+def lock_npm_packages(folder: Path) -> None:
+    """Write a folder's `package-lock.json` by the versions in its `package.json`."""
     options = ["--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
-    code = npm(["install", *options, "--omit-lockfile-registry-resolved", "--loglevel=error"], cwd=ROOT)
+    code = npm(["install", *options, "--omit-lockfile-registry-resolved", "--loglevel=error"], cwd=folder)
     if code:
-        raise SystemExit(f"npm could not lock the browser files (code {code})")
-    lock = ROOT / "package-lock.json"
+        raise SystemExit(f"npm could not lock the packages of {folder.name} (code {code})")
+    lock = folder / "package-lock.json"
     packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
     for name, package in packages.items():
         if name and "integrity" not in package:

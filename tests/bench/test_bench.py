@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 import struct
+import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
-from bench.failure import BenchError
+from bench.client_events import ClientEvents
+from bench.failure import BenchError, NotShownError
 from bench.lines import SocketLine, Watch
 from bench.report import Report
 from bench.run import SCENARIOS, Choice, Run, choice
-from bench.scenario import Figure, Sizes
+from bench.scenario import Figure, Sizes, Subject
 from bench.swarm import Swarm
 from bench.target import Kind, Launch, require_loopback, started
 from rich.progress import Progress
 
-from bench import ceiling, provider
+from antiphon.wire import MessageCreated, parse_event
+from bench import ceiling, client_events, client_source, provider
 
 TINY = Sizes.miniature()
 
@@ -26,7 +30,7 @@ TINY = Sizes.miniature()
 SHARED = tuple(kind.name for kind in SCENARIOS if kind.needs_server)
 
 
-@pytest.mark.parametrize("names", [("start",), ("memory",), SHARED], ids="+".join)
+@pytest.mark.parametrize("names", [("start",), ("memory",), ("client",), SHARED], ids="+".join)
 async def test_each_measurement_fills_its_lines_against_a_fresh_antiphon(names: tuple[str, ...]) -> None:
     """A figure without a sample, or a failure noted in the report, is a bench that does not measure."""
     run = Run([Choice("Antiphon", launch=Launch(Kind.ANTIPHON))], names, TINY, Progress(disable=True))
@@ -69,6 +73,45 @@ async def test_a_server_that_ends_at_once_is_reported_with_its_last_words(tmp_pa
     with pytest.raises(BenchError, match=r"ended with 3(.|\n)*this setting is wrong"):
         async with started(launch, tmp_path / "data", "http://127.0.0.1:9"):
             pass
+
+
+def test_the_source_tells_of_messages_in_the_recorded_shape(repository: Path) -> None:
+    """Else the rate would be that of another protocol."""
+    recorded = repository / "tests" / "fixtures" / "open-webui-0.12.4" / "events.jsonl"
+    events = [json.loads(line) for line in recorded.read_text(encoding="utf-8").splitlines()]
+    (one, *_) = (
+        e["data"] for e in events if e["step"] == "message create" and e["event"] == "events:channel"
+    )
+    sent = json.loads(client_source.frame(7)[2:])
+    assert sent[0] == "events:channel"
+    assert shape(sent[1]) == shape(one)
+    assert isinstance(parse_event(*sent), MessageCreated)
+
+
+async def test_a_reader_that_lost_an_event_ends_with_an_error() -> None:
+    """A rate over events that never arrived is none."""
+    with pytest.raises(BenchError, match="a reader ended with"):
+        await client_events._run(
+            [sys.executable, "-c", "raise RuntimeError('2 messages are held, not 3')"], {}
+        )
+
+
+async def test_a_measurement_of_the_client_stands_in_the_first_column_alone() -> None:
+    """It has no server that it could be repeated for."""
+    scenario = ClientEvents()
+    scenario._subject = "Antiphon"
+    async with Swarm() as swarm:
+        with pytest.raises(NotShownError):
+            await scenario.once(Subject("other", None, Path(), ""), TINY, swarm)
+
+
+def shape(value: object) -> object:
+    """Give a value with types in the place of what it says; a list is as its first item."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(inner) for inner in value[:1]]
+    return None if value is None else type(value)
 
 
 async def test_a_missing_delivery_is_an_error_not_a_figure() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ("requirements/run.txt", "requirements/dev.txt", "package-lock.json")
+LOCKS = ("requirements/run.txt", "requirements/dev.txt", "package-lock.json", "bench/package-lock.json")
 TARGETS = ("run", "test", "check", "bench", "screenshots", "clean", "lock")
 
 
@@ -45,13 +45,21 @@ def test_what_development_installs_holds_what_running_installs(repository: Path)
     assert run < dev
 
 
-def test_every_browser_package_is_pinned_with_a_hash(repository: Path) -> None:
-    """So are the files that are taken from them."""
+@pytest.mark.parametrize("lock", LOCKS[2:])
+def test_every_npm_package_is_pinned_with_a_hash(lock: str, repository: Path) -> None:
+    """`npm ci` refuses what has another one."""
+    packages = json.loads((repository / lock).read_text())["packages"]
+
+    assert len(packages) > 1
+    assert all(package["integrity"].startswith("sha512-") for name, package in packages.items() if name)
+
+
+def test_every_browser_file_is_pinned_with_a_hash(repository: Path) -> None:
+    """Beside its package."""
     packages = json.loads((repository / "package-lock.json").read_text())["packages"]
     vendored = json.loads((repository / "package.json").read_text())["vendored"]
 
     assert "node_modules/htmx.org" in packages
-    assert all(package["integrity"].startswith("sha512-") for name, package in packages.items() if name)
     assert all(integrity.startswith("sha512-") for integrity in vendored.values())
 
 
