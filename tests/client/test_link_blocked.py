@@ -25,7 +25,7 @@ async def test_our_own_server_is_reached_by_polling_however_websocket_is_refused
             connected: list[Connected] = []
             client.on(Connected, connected.append)
             async with client:
-                await client.live()
+                await until(lambda: client.link.value.state is LinkState.LIVE)
                 await client.channel("c").open()
                 await peer.tell("message", peer.add_message("hello"))
                 await until(client.channel("c").timeline.rows)

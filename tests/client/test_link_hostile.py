@@ -167,9 +167,14 @@ async def test_garbage_on_the_socket_costs_the_connection_and_no_more(raw: bytes
 async def test_a_burst_over_polling_is_read_whole() -> None:
     """The library reads sixteen packets of a polled answer at most, and cuts the link over more."""
     async with linked(websocket=False) as (peer, client):
+        heard: list[Any] = []
+        client.on(Unknown, lambda event: heard.append(event.payload))
+        (socket,) = peer.io.eio.sockets.values()
         for n in range(100):
-            await peer.tell("message", peer.add_message(f"text {n}"))
-        await until(lambda: len(client.channel("c").timeline.rows()) == 100)
+            text = f'2["burst",{n}]'
+            socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.MESSAGE, data=text))
+        await until(lambda: len(heard) == 100)
+        assert heard == list(range(100))
         await assert_whole(peer, client)
         assert len(peer.tokens_seen) == 1
 

@@ -34,7 +34,7 @@ async def test_a_half_open_link_is_noticed_and_replaced(websocket: bool) -> None
             FaultProxy(port(peer)) as proxy,
             Client(proxy.url, token="token-me", delays=replace(QUICK, connect=1.0)) as client,
         ):
-            await client.live()
+            await until(lambda: client.link.value.state is LinkState.LIVE)
             gone: list[Disconnected] = []
             client.on(Disconnected, gone.append)
             peer.add_message("missed")
@@ -42,7 +42,7 @@ async def test_a_half_open_link_is_noticed_and_replaced(websocket: bool) -> None
             async with proxy.during(SILENT):
                 await until(lambda: gone)
             assert not gone[0].by_server
-            await client.live()
+            await until(lambda: client.link.value.state is LinkState.LIVE)
             timeline = client.channel("c").timeline
             await until(lambda: [row.message.content for row in timeline.rows()] == ["missed"])
         for sid in list(peer.sids):
@@ -56,7 +56,7 @@ async def test_a_link_that_did_not_survive_a_sleep_is_replaced_at_once() -> None
     async with serving() as peer, FaultProxy(port(peer)) as proxy:
         delays = replace(QUICK, ack=0.2)
         async with Client(proxy.url, token="token-me", clock=clock, delays=delays) as client:
-            await client.live()
+            await until(lambda: client.link.value.state is LinkState.LIVE)
             gone: list[Disconnected] = []
             client.on(Disconnected, gone.append)
             async with proxy.during(SILENT):
@@ -66,7 +66,7 @@ async def test_a_link_that_did_not_survive_a_sleep_is_replaced_at_once() -> None
             assert "sleep" in gone[0].reason
             await until(lambda: client.link.value.state is LinkState.WAITING)
             client.reconnect()
-            await client.live()
+            await until(lambda: client.link.value.state is LinkState.LIVE)
         for sid in list(peer.sids):
             await peer.io.disconnect(sid)
         await peer.rest()
@@ -83,7 +83,7 @@ async def test_a_client_that_wakes_while_it_waits_tries_at_once() -> None:
             await peer.start()
             clock.jump(3600)
             clock.advance(QUICK.wake_check + 0.1)
-            await client.live()
+            await until(lambda: client.link.value.state is LinkState.LIVE)
 
 
 @given(steps=st.lists(st.tuples(st.floats(0.01, 8), st.sampled_from([0, 0, 0, 11, 3600, -40])), max_size=30))
