@@ -296,6 +296,18 @@ class TurnsMachine(RuleBasedStateMachine):
             self.serve(request)
             self.finish(request)
 
+    @precondition(lambda self: self.server.listening and self.server.running is not None)
+    @rule(pieces=st.integers(1, 4))
+    def a_document_overtakes_what_is_told(self, pieces: int) -> None:
+        """What was told is still on its way when a document comes that has it."""
+        for _ in range(pieces):
+            self.server.write()
+        self.refetch()
+        for _ in range(3):
+            for request in tuple(self.wire.requests):
+                self.serve(request)
+                self.finish(request)
+
     @precondition(lambda self: self.wire.requests)
     @rule(which=st.integers(0, 9))
     def the_server_stumbles(self, which: int) -> None:
@@ -332,14 +344,23 @@ class TurnsMachine(RuleBasedStateMachine):
             assert turn.done or not done, f"{id_} had ended"
             self.seen[id_] = (turn.content, bool(turn.done))
 
+    @invariant()
+    def at_rest_it_is_what_the_server_has(self) -> None:
+        """Where nothing is under way, and nothing was lost unheard, no later event is needed."""
+        if not hasattr(self, "chat") or self.unaware or self.behind or not self.server.listening:
+            return
+        if self.wire.requests or self.server.told or self.clock.timers:
+            return
+        if self.server.dialect != "0.12.4" or self.server.running is None:
+            self.compare()
+
     def teardown(self) -> None:
         """Come to rest and compare: while the answer is being written, and at its end."""
         if not hasattr(self, "chat"):
             return
         try:
             self.settle()
-            if self.server.running and not self.unaware and self.server.dialect != "0.12.4":
-                self.compare()
+            self.at_rest_it_is_what_the_server_has()
             if self.server.running:
                 for _ in range(6):
                     # Whoever joined in the middle must hear something before it knows where that belongs.
