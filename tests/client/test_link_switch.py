@@ -11,8 +11,9 @@ from tests.client.hands import QUICK
 from tests.client.peer import ok, serving, until
 
 from antiphon import Client
-from antiphon.client import LinkState
+from antiphon.client import Link, LinkState, Store
 from antiphon.client.errors import AntiphonError, SignedOut
+from antiphon.client.stores import Stores
 
 
 async def test_another_person_has_a_socket_of_their_own() -> None:
@@ -122,3 +123,15 @@ async def test_switches_at_once_follow_each_other_and_closing_follows_them() -> 
         with pytest.raises(AntiphonError):
             await client.switch("token-ann")
         await peer.rest()
+
+
+def test_no_store_of_a_person_is_forgotten_to_be_emptied() -> None:
+    """W-35: whatever store there will be, a change of the person empties it."""
+    link = Store(Link(LinkState.LIVE, 0.0))
+    stores, fresh = Stores(link), Stores(link)
+    for name in Stores.__dataclass_fields__:
+        getattr(stores, name).set(object())
+    stores.forget_person()
+    kept = {"link", "version", "storage"}  # of the server, of the machine: the next person's parts set them
+    for name in set(Stores.__dataclass_fields__) - kept:
+        assert getattr(stores, name).value == getattr(fresh, name).value, name
