@@ -109,6 +109,9 @@ async def settled(actor: Actor) -> None:
     """Wait until a client is live and has sent everything; nothing has failed."""
     client = actor.client
     await until(lambda: client.link.value.state is LinkState.LIVE and not client.unsent, PATIENCE)
+    for channel in actor.channels:
+        if not channel.timeline.loaded:
+            await channel.open()  # The weather was bad when the person wanted it.
     for sendings in actor.sent.values():
         assert {(sending.state, sending.error) for _, sending in sendings} <= {("confirmed", None)}
     for channel in actor.channels:

@@ -152,18 +152,21 @@ class Actor:
 
     async def live(self, until: float) -> None:
         """Do things until a moment; then finish what was begun."""
-        for channel in self.channels:
-            channel.timeline.subscribe(lambda _: None)
-            await channel.open()
-        asking = asyncio.create_task(self._ask_now_and_then(until))
         loop = asyncio.get_running_loop()
-        while loop.time() < until:
-            await moment(loop.time() + self.random.uniform(0.05, 0.4))
-            self._act()
-        await asyncio.gather(*self._doing)
-        await asking
+        async with asyncio.TaskGroup() as group:
+            for channel in self.channels:
+                channel.timeline.subscribe(lambda _: None)
+                self._doing.add(group.create_task(self._try("open", _nothing(channel.open()))))
+            group.create_task(self._ask_now_and_then(until))
+            while loop.time() < until:
+                await moment(loop.time() + self.random.uniform(0.05, 0.4))
+                work = self._act()
+                if work is not None:
+                    self._doing.add(group.create_task(work))
+                self._doing = {task for task in self._doing if not task.done()}
 
-    def _act(self) -> None:
+    def _act(self) -> Coroutine[Any, Any, None] | None:
+        """Do what comes to mind; give what takes its time."""
         channel = self.random.choice(self.channels)
         acts: list[tuple[int, Callable[[Channel], Coroutine[Any, Any, None] | None]]] = [
             (10, self._send),
@@ -178,10 +181,7 @@ class Actor:
         ]
         (act,) = self.random.choices([act for _, act in acts], [weight for weight, _ in acts])
         work = act(channel)
-        if work is not None:
-            task = asyncio.create_task(self._try(act.__name__, work))
-            self._doing.add(task)
-            task.add_done_callback(self._doing.discard)
+        return None if work is None else self._try(act.__name__, work)
 
     async def _try(self, what: str, work: Awaitable[None]) -> None:
         """Do what the network may prevent: it is done, or it is said that it was not."""
