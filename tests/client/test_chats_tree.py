@@ -198,7 +198,7 @@ async def test_the_copy_for_other_viewers_of_a_run_of_ours_is_left_aside() -> No
 
 
 async def test_a_follow_up_question_of_another_window_is_shown_before_its_answer_begins() -> None:
-    """The row's news name the question: it is fetched."""
+    """The row's news name the question: it is fetched, and its answer runs (W-52)."""
     async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
         chat = await opened(peer, client)
         history = peer.chats["k"]["chat"]["history"]
