@@ -437,6 +437,18 @@ async def _unknown(request: web.Request) -> web.StreamResponse:
     return no(401, "Not authenticated")
 
 
+async def test_a_client_that_shall_not_renew_its_session_ends_with_it() -> None:
+    """A page signs its person out when the session is revoked elsewhere, whatever password it was told."""
+    async with serving() as peer:
+        tokens = renewing(peer)
+        async with Client.sign_in(peer.url, "me@peer.test", "right", renew=False, delays=QUICK) as client:
+            await client.live()
+            peer.users.clear()
+            peer.cut()
+            await until(is_(client, LinkState.SIGNED_OUT))
+            assert len(tokens) == 1
+
+
 async def test_after_signing_out_nobody_signs_in_again() -> None:
     """Who leaves has left."""
     async with serving() as peer:

@@ -105,19 +105,27 @@ class Client(State):
         return Parts(context, self._stores, self._transport, self.counts)
 
     @classmethod
-    def sign_in(cls, url: str, email: str, password: str, **options: Unpack[Options]) -> Self:
-        """Make a client that signs in with a password when it is entered; `options` are those of `Client`."""
+    def sign_in(
+        cls, url: str, email: str, password: str, *, renew: bool = True, **options: Unpack[Options]
+    ) -> Self:
+        """Make a client that signs in with a password when it is entered; `options` are those of `Client`.
+
+        It signs in again by itself when the session runs out, unless `renew` is off.
+        """
         client = cls(url, **options)
         client._sign_in = lambda rest: rest.accounts.sign_in(email, password)
-        client._context.sign_in_again = client._sign_in
+        client._context.sign_in_again = client._sign_in if renew else None
         return client
 
     @classmethod
-    def sign_up(cls, url: str, name: str, email: str, password: str, **options: Unpack[Options]) -> Self:
-        """Make a client that makes an account when it is entered; `options` are those of `Client`."""
+    def sign_up(
+        cls, url: str, name: str, email: str, password: str, *, renew: bool = True, **options: Unpack[Options]
+    ) -> Self:
+        """Make a client that makes an account when it is entered, and otherwise does as `sign_in`."""
         client = cls(url, **options)
         client._sign_in = lambda rest: rest.accounts.sign_up(name, email, password)
-        client._context.sign_in_again = lambda rest: rest.accounts.sign_in(email, password)
+        if renew:
+            client._context.sign_in_again = lambda rest: rest.accounts.sign_in(email, password)
         return client
 
     @classmethod
