@@ -10,6 +10,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from antiphon.wire import Message
@@ -18,7 +19,7 @@ from . import outbox_file
 from .account_file import AccountFile, FileUnusable
 from .context import Context
 from .entries import Entry
-from .storage import Storage
+from .storage import Storage, look_into
 
 T = TypeVar("T")
 
@@ -242,3 +243,8 @@ class Ledger:
         if file is None:
             return version, []
         return await file.read(lambda db: outbox_file.since(db, version))
+
+
+async def unsent_in(data_dir: Path | None, url: str, user_id: str) -> int:
+    """Count what waits to be sent in an account's file, without a client and without making a file."""
+    return await look_into(data_dir, url, user_id, outbox_file.waiting) or 0

@@ -80,7 +80,12 @@ class Accounts:
                 request, target=target, email=email, error="Give your address and your password."
             )
         return await self._enter(
-            request, Client.sign_in(self._settings.server_url, email, password), target=target, email=email
+            request,
+            Client.sign_in(
+                self._settings.server_url, email, password, renew=False, data_dir=self._settings.client_dir
+            ),
+            target=target,
+            email=email,
         )
 
     async def sign_up(self, request: Request) -> Response:
@@ -94,7 +99,9 @@ class Accounts:
                 request, signing_up=True, target=target, email=email, name=name,
                 error="Give your name, your address and a password.",
             )  # fmt: skip
-        client = Client.sign_up(self._settings.server_url, name, email, password)
+        client = Client.sign_up(
+            self._settings.server_url, name, email, password, renew=False, data_dir=self._settings.client_dir
+        )
         return await self._enter(request, client, signing_up=True, target=target, email=email, name=name)
 
     async def sign_out(self, request: Request) -> Response:

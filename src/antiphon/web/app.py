@@ -79,6 +79,7 @@ class PageApp:
     async def start(self) -> None:
         """Read the files and the sessions."""
         self._site = await asyncio.to_thread(Site, self.settings)
+        self._site.people.wake()
 
     async def drain(self) -> None:
         """Tell every stream that the page restarts, and close all clients, within `drain_within` seconds."""

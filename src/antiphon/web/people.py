@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from antiphon.client import Client
 from antiphon.client.errors import AntiphonError
+from antiphon.client.ledger import unsent_in
 from antiphon.client.link import LinkState
 
 from .person import Person
@@ -38,6 +39,7 @@ class People:
         self._starting: dict[str, asyncio.Task[Person]] = {}
         self._idle: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waking: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._persons)
@@ -63,9 +65,25 @@ class People:
         return await asyncio.shield(task)
 
     async def _start(self, session: Session) -> Person:
-        client = Client(self._settings.server_url, token=session.token)
+        client = Client(
+            self._settings.server_url, token=session.token, data_dir=self._settings.client_dir
+        )
         await client.start()
         return self.adopt(session, client)
+
+    def wake(self) -> None:
+        """Send what was taken from browsers before this page was restarted: nobody need come back for it."""
+        self._waking = self._spawn(self._wake())
+
+    async def _wake(self) -> None:
+        seen: set[str] = set()
+        for session in self._sessions.current():
+            if session.user_id in seen:
+                continue
+            if await unsent_in(self._settings.client_dir, self._settings.server_url, session.user_id):
+                seen.add(session.user_id)
+                log.info("messages of a person wait from before the restart: their client starts")
+                await self.of(session)
 
     def adopt(self, session: Session, client: Client) -> Person:
         """Take over a client that has just signed in."""
@@ -129,21 +147,24 @@ class People:
                 await person.client.sign_out()
         await person.close(SIGNED_OUT)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("closing a person's client failed", exc_info=task.exception())
+            log.error("starting or closing a person's client failed", exc_info=task.exception())
 
     async def close(self, last: bytes | None = None) -> None:
         """Close everyone's client."""
         for handle in self._idle.values():
             handle.cancel()
         self._idle.clear()
+        if self._waking is not None:
+            self._waking.cancel()
         for task in tuple(self._starting.values()):
             task.cancel()
         persons = list(self._persons.values())

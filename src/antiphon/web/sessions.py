@@ -135,6 +135,15 @@ class Sessions:
         await self._write("UPDATE sessions SET seen_at = ? WHERE key = ?", (int(now), session.key))
         return Visit(session, renew=int(min(self._lifetime, left)))
 
+    def current(self) -> tuple[Session, ...]:
+        """Give the sessions that are neither too old nor ended."""
+        now = self._now()
+        return tuple(
+            held.session
+            for held in self._held.values()
+            if now - held.seen_at <= self._lifetime and held.began_at + self._longest > now
+        )
+
     async def end(self, session: Session) -> None:
         """Forget a session; the cookie that names it is worth nothing from here on."""
         self._held.pop(session.key, None)

@@ -17,7 +17,9 @@ class PageSettings:
     """Where the server answers, seen from this process: ``http://127.0.0.1:8400``."""
 
     data_dir: Path
-    """The folder that keeps the signed-in sessions (``page.sqlite3``, mode 600)."""
+    """The folder that keeps the signed-in sessions (``page.sqlite3``, mode 600) and what people have written
+    and is not sent yet (``clients``, mode 700).
+    """
 
     product: str = "Antiphon"
 
@@ -56,3 +58,8 @@ class PageSettings:
 
     frame: float = 0.05
     """The shortest time between two renders of a streaming answer: 20 frames per second."""
+
+    @property
+    def client_dir(self) -> Path:
+        """The folder in which the clients keep what must outlive this process."""
+        return self.data_dir / "clients"
