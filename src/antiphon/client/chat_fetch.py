@@ -84,7 +84,8 @@ class ChatFetch:
 
     def _load(self, row: ChatRow, asked_at: int, *, running: bool) -> None:
         turns = self._state.turns
-        self._state.row.set(row)
+        titles = [e.payload for e, at in self._early if at > asked_at and isinstance(e, wire.TitleChanged)]
+        self._state.row.set(row.model_copy(update={"title": titles[-1]}) if titles else row)
         kept = turns.load(row.chat.history or History(), running=running)
         self.loaded = True
         # What the document replaced may be older than an event that came after its request.

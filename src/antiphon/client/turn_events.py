@@ -37,15 +37,16 @@ class TurnEvents(TurnState):
     def apply(self, event: wire.ChatEvent) -> Applied:
         """Take an event about one of the messages; GAP asks for the document."""
         id_ = event.message_id
+        if id_ in self.refused and isinstance(event, (*WRITING, wire.ChatActive)):
+            self._taken_after_all(id_)
+            self.apply(event)
+            return Applied.GAP
         if isinstance(event, wire.ChatActive):
             if event.payload.active and id_ is not None:
                 self._activated(id_)
             return Applied.UNCHANGED
         if id_ is None or id_ not in self._tree:
             return self._of_a_stranger(event)
-        if id_ in self.refused and isinstance(event, WRITING):
-            self.refused.discard(id_)  # It was taken after all: the document has it.
-            return Applied.GAP
         match event:
             case wire.ResponseDelta():
                 return self._response(id_, event.payload)
@@ -80,6 +81,13 @@ class TurnEvents(TurnState):
             case _:
                 return Applied.UNCHANGED
         return Applied.CHANGED
+
+    def _taken_after_all(self, id_: str) -> None:
+        """What was said to be refused is being answered: the server's answer got lost."""
+        self.refused.discard(id_)
+        if id_ in self._tree:
+            self._change(id_, error=None, done=None, tell=False)
+            self.start(id_)
 
     def begins(self, id_: str) -> None:
         """An answer begins now, so that all of its pieces will be heard."""
