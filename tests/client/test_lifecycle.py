@@ -460,3 +460,4 @@ async def test_after_signing_out_nobody_signs_in_again() -> None:
             await until(is_(client, LinkState.SIGNED_OUT))
             assert events == [Disconnected("signed out", by_server=False), SessionEnded("signed out")]
             assert peer.count("POST /api/v1/auths/signin") == 1
+            await until(lambda: len(client._parts.listeners) == 0)

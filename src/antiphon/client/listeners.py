@@ -145,8 +145,11 @@ class EventListeners:
         return unsubscribe
 
     def end(self, reason: str) -> None:
-        """Nobody is signed in any more: no event will come, and who waits for one is told."""
+        """Nobody is signed in any more: no event will come, who waits for one is told, and all are
+        released.
+        """
         self._over = reason
+        self._callbacks.clear()
         for stream in tuple(self._streams):
             stream.close(SignedOut(401, reason))
 
