@@ -148,7 +148,8 @@ class Changing:
         backoff = Backoff(context.delays.retry_first, context.delays.retry_most, context.delays.random)
         rounds = 0
         while True:
-            await context.clock.sleep(delay)
+            if delay:
+                await context.clock.sleep(delay)
             await context.until_joined()
             if change is not None and change not in self._own.of(message_id):
                 return
