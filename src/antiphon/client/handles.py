@@ -55,7 +55,7 @@ class Handles(Generic[T]):
 
     def items(self) -> tuple[tuple[str, T], ...]:
         """Give all handles that exist, with their ids."""
-        return tuple(self._alive.items())
+        return tuple(self._alive.items()) if len(self._alive) else ()
 
     def _let_go(self) -> None:
         idle = [id_ for id_, handle in self._kept.items() if not self._in_use(id_, handle)]

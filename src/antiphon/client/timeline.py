@@ -381,6 +381,8 @@ class Timeline:
 
     def _key_after(self, message: Message) -> str | None:
         """Give the key of the row before which a message stands; what an own deletion hides is no row."""
+        if self._held.at(-1).message.id == message.id:
+            return self._pending.first  # The newest, as nearly always.
         following = next((held for held in self._held.after(message) if held.row is not None), None)
         return following.key if following is not None else self._pending.first
 
