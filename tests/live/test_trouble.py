@@ -122,7 +122,10 @@ async def agree(server: AntiphonProcess, actors: list[Actor], tokens: dict[str, 
     """Compare every client with a fresh one, and what is there with what was done."""
     for actor, person in zip(actors, CLIENTS, strict=True):
         async with fresh(server, tokens[person], actor) as other:
-            await until_equal(lambda actor=actor: state(actor.client), lambda other=other: state(other))
+            await until_equal(
+                lambda actor=actor: state(actor.client),
+                lambda actor=actor, other=other: state(other, as_far_as=actor.client),
+            )
             for channel in (other.channel(entry.id) for entry in other.channels.value):
                 stored = [row.message.content.split()[0] for row in channel.timeline.rows()]
                 check_once_and_in_order(actor, channel.id, stored)
@@ -162,11 +165,16 @@ async def fresh(server: AntiphonProcess, token: str, actor: Actor) -> AsyncItera
         yield client
 
 
-def state(client: Client) -> dict[str, Any]:
-    """Give what a client shows, as plain values."""
+def state(client: Client, as_far_as: Client | None = None) -> dict[str, Any]:
+    """Give what a client shows, as plain values; of each channel no more than another client holds."""
+    shown = {entry.id: rows(client.channel(entry.id)) for entry in client.channels.value}
+    for id_ in shown if as_far_as is not None else ():
+        timeline = as_far_as.channel(id_).timeline
+        if timeline.has_earlier:
+            shown[id_] = shown[id_][-timeline.confirmed() :]
     return {
         "channels": [entry.dump() for entry in client.channels.value],
-        "rows": {entry.id: rows(client.channel(entry.id)) for entry in client.channels.value},
+        "rows": shown,
         "chats": [(entry.id, entry.title) for entry in client.chats.value],
         "turns": {
             entry.id: [
