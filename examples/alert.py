@@ -9,6 +9,7 @@ from antiphon import AntiphonError, Client
 async def main(name: str, text: str) -> None:
     """Find the channel, and wait until the message is stored, however long the server is away."""
     async with Client.from_login() as client:
+        await client.live()
         await (await client.find_channel(name)).send(text)
 
 

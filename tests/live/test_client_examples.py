@@ -1,96 +1,193 @@
-"""The examples do what they say, as programs of their own."""
+"""The examples do what they say, as programs of their own, against a real server."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from tests.client.peer import until
-from tests.processes import NO_OLLAMA, AntiphonProcess
+from tests.processes import NO_OLLAMA, AntiphonProcess, inherited_environment
 
 from antiphon import Client
+from antiphon.client import LinkState
 from antiphon.client.clock import Delays
+from antiphon.client.logins import Login, Logins
+from antiphon.wire import ChannelForm, MessageForm
 
-QUICK = replace(Delays(), refetch=0.02)
+QUICK = replace(Delays(), refetch=0.02, retry_first=0.05, retry_most=0.2)
 PASSWORD = "a-good-password"
 
 
-async def test_the_ping_bot_answers_ping(tmp_path: Path, repository: Path) -> None:
-    """Ten lines are a bot: it signs in, hears a message, and answers in the channel, quoting it."""
-    with AntiphonProcess(tmp_path, "serve", env={"OLLAMA_BASE_URL": NO_OLLAMA}) as server:
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[tuple[AntiphonProcess, Client]]:
+    """Run a server with Ann, who talks, and Bot, as whom programs are signed in."""
+    with AntiphonProcess(folder / "server", "serve", env={"OLLAMA_BASE_URL": NO_OLLAMA}) as server:
         async with Client.sign_up(server.url, "Ann", "ann@example.com", PASSWORD, delays=QUICK) as ann:
-            async with Client.sign_up(server.url, "Bot", "bot@example.com", PASSWORD, delays=QUICK):
-                pass
+            async with Client.sign_up(server.url, "Bot", "bot@example.com", PASSWORD, delays=QUICK) as bot:
+                login = Login(server.url, bot.token or "", name="Bot")
+                await asyncio.to_thread(Logins(folder / "config").keep, login)
             await ann.live()
-            channel = ann.channel(ann.channels.value[0].id)
-            await channel.open()
-            env = {"BOT_SERVER": server.url, "BOT_EMAIL": "bot@example.com", "BOT_PASSWORD": PASSWORD}
-            bot = await asyncio.create_subprocess_exec(
-                sys.executable, str(repository / "examples" / "ping_bot.py"), env=os.environ | env
-            )
-            try:
-                # The bot hears only what is said after it has come.
-                pings = 0
-                while not any(row.message.content == "pong" for row in channel.timeline.rows()):
-                    pings += 1
-                    assert pings < 60
-                    await channel.send("ping")
-                    await _a_while_or(lambda: channel.timeline.rows()[-1].message.content == "pong")
-                answer = next(row.message for row in channel.timeline.rows() if row.message.content == "pong")
-                assert answer.user is not None
-                assert answer.user.name == "Bot"
-                assert answer.reply_to_message is not None
-                assert answer.reply_to_message.content == "ping"
-            finally:
-                bot.terminate()
-                await bot.wait()
+            yield server, ann
 
 
-async def run(example: Path, server: str, email: str, *words: str) -> tuple[int | None, str]:
+def environment(folder: Path) -> dict[str, str]:
+    """The settings that a program sees."""
+    own = {"ANTIPHON_CONFIG_DIR": str(folder / "config"), "ANTIPHON_CLIENT_DIR": str(folder / "client")}
+    return inherited_environment() | own
+
+
+async def run(folder: Path, example: Path, *words: str) -> tuple[int | None, str]:
     """Run an example to its end; give its exit status and what it printed."""
-    env = {"BOT_SERVER": server, "BOT_EMAIL": email, "BOT_PASSWORD": PASSWORD}
     program = await asyncio.create_subprocess_exec(
         sys.executable, str(example), *words,
-        env=os.environ | env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        env=environment(folder), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     printed, _ = await program.communicate()
     return program.returncode, printed.decode()
 
 
-async def test_an_alert_is_in_the_channel_when_its_program_ends(tmp_path: Path, repository: Path) -> None:
-    """It says by its exit status whether the message is stored, and names a channel that is not there."""
-    with AntiphonProcess(tmp_path, "serve", env={"OLLAMA_BASE_URL": NO_OLLAMA}) as server:
-        async with Client.sign_up(server.url, "Ann", "ann@example.com", PASSWORD, delays=QUICK) as ann:
-            await ann.live()
-            alert = repository / "examples" / "alert.py"
-            assert await run(alert, server.url, "ann@example.com", "general", "the disk is full") == (0, "")
-            channel = ann.channel(ann.channels.value[0].id)
-            await channel.open()
-            assert channel.timeline.rows()[-1].message.content == "the disk is full"
-            status, printed = await run(alert, server.url, "ann@example.com", "nowhere", "hello")
-            assert status == 1
-            assert "no channel 'nowhere'" in printed
+@asynccontextmanager
+async def running(folder: Path, example: Path, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run an example beside the test; its end by SIGTERM must be a good one."""
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, str(example), *words, env=environment(folder), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield program
+        program.send_signal(signal.SIGTERM)
+        _, complaints = await asyncio.wait_for(program.communicate(), 15)
+        assert program.returncode == 0, complaints.decode()
+    finally:
+        if program.returncode is None:
+            program.kill()
+            await program.wait()
 
 
-async def test_an_answer_is_printed_whole_while_it_is_written(tmp_path: Path, repository: Path) -> None:
-    """What is printed piece by piece is what the server stored."""
-    with AntiphonProcess(tmp_path, "serve", env={"OLLAMA_BASE_URL": NO_OLLAMA}) as server:
-        async with Client.sign_up(server.url, "Ann", "ann@example.com", PASSWORD, delays=QUICK) as ann:
-            await ann.live()
-            ask = repository / "examples" / "ask_model.py"
-            status, printed = await run(ask, server.url, "ann@example.com", "I", "am", "sad")
-            assert status == 0, printed
-            (entry,) = await ann.rest.chats.list()
-            chat = ann.chat(entry.id)
-            await chat.open()
-            assert [turn.content for turn in chat.turns()] == ["I am sad", printed.removesuffix("\n")]
-
-
-async def _a_while_or(condition):  # type: ignore[no-untyped-def]  # as `until`, but not coming about is no failure
+async def a_while_or(condition) -> None:  # type: ignore[no-untyped-def]  # as `until`, but no failure
+    """Wait a little for something that need not come about."""
     try:
         await until(condition, seconds=0.3)
     except AssertionError:
         return
+
+
+async def test_the_echo_bot_answers_what_was_said_while_the_server_was_away_once_and_in_order(
+    tmp_path: Path, repository: Path
+) -> None:
+    """The server is killed and comes back with five messages that the bot has not heard: five answers."""
+    async with serving(tmp_path) as (server, ann):
+        channel = await ann.find_channel("general")
+        await channel.open()
+
+        async def answers() -> list[str]:
+            found = []
+            for message in reversed(await ann.rest.channels.messages(channel.id)):
+                replies = await ann.rest.channels.thread(channel.id, message.id)
+                found += [one for one in replies if one.parent_id]
+            return [one.content for one in sorted(found, key=lambda one: one.created_at)]
+
+        async def answered(text: str) -> None:
+            for _ in range(100):
+                if text in (found := await answers()):
+                    return
+                await a_while_or(lambda: False)
+            pytest.fail(f"no answer to {text!r}, only {found}")
+
+        async with running(tmp_path, repository / "examples" / "echo_bot.py"):
+            asked = []
+            while not await answers():  # The bot hears only what is said after it has come.
+                asked.append((await channel.send(f"are you there {len(asked)}")).content)
+                assert len(asked) < 60
+                await a_while_or(lambda: channel.timeline.rows()[-1].message.reply_count)
+            heard = await answers()
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            for n in range(5):
+                await ann.rest.channels.post(channel.id, MessageForm(content=f"missed {n}"))
+            await until(lambda: ann.link.value.state is LinkState.LIVE, 20)
+            await answered("missed 4")
+            await channel.send("last")
+            await answered("last")
+            said = [one for one in await answers() if one not in heard]
+            assert [one for one in said if not one.startswith("are you")] == [
+                *(f"missed {n}" for n in range(5)),
+                "last",
+            ]
+
+
+async def test_the_bridge_carries_both_ways_and_nothing_back(tmp_path: Path, repository: Path) -> None:
+    """What Ann says on one side stands on the other under her name, once, and comes back from neither."""
+    async with serving(tmp_path) as (server, ann):
+        here = await ann.find_channel("general")
+        there = ann.channel((await ann.rest.channels.create(ChannelForm(name="there"))).id)
+        await here.open()
+        await there.open()
+
+        def texts(channel: object) -> list[str]:
+            return [row.message.content for row in channel.timeline.rows()]  # type: ignore[attr-defined]
+
+        bridge = repository / "examples" / "bridge.py"
+        async with running(tmp_path, bridge, server.url, "general", server.url, "there"):
+            tries = 0
+            while not any(text.startswith("Ann: hello") for text in texts(there)):
+                tries += 1
+                assert tries < 60
+                await here.send(f"hello {tries}")
+                await a_while_or(lambda: texts(there))
+            await there.send("and back")
+            await until(lambda: "Ann: and back" in texts(here), 20)
+            await here.send("done")
+            await until(lambda: "Ann: done" in texts(there), 20)
+        assert not [text for text in texts(here) + texts(there) if text.startswith(("Bot:", "Ann: Ann:"))]
+        assert texts(here).count("Ann: and back") == texts(there).count("Ann: done") == 1
+
+
+async def test_an_alert_is_in_the_channel_when_its_program_ends(tmp_path: Path, repository: Path) -> None:
+    """It says by its exit status whether the message is stored, and names a channel that is not there."""
+    async with serving(tmp_path) as (_, ann):
+        alert = repository / "examples" / "alert.py"
+        assert await run(tmp_path, alert, "general", "the disk is full") == (0, "")
+        channel = await ann.find_channel("general")
+        await channel.open()
+        assert channel.timeline.rows()[-1].message.content == "the disk is full"
+        status, printed = await run(tmp_path, alert, "nowhere", "hello")
+        assert status == 1
+        assert "no channel 'nowhere'" in printed
+
+
+async def test_an_answer_is_printed_whole_while_it_is_written(tmp_path: Path, repository: Path) -> None:
+    """What is printed piece by piece is what the server stored."""
+    async with serving(tmp_path) as (server, _):
+        ask = repository / "examples" / "ask_model.py"
+        status, printed = await run(tmp_path, ask, "I", "am", "sad")
+        assert status == 0, printed
+        login = await asyncio.to_thread(Logins(tmp_path / "config").find, server.url)
+        async with Client(server.url, token=login.token, delays=QUICK) as bot:
+            (entry,) = await bot.rest.chats.list()
+            chat = bot.chat(entry.id)
+            await chat.open()
+            assert [turn.content for turn in chat.turns()] == ["I am sad", printed.removesuffix("\n")]
+
+
+@pytest.mark.parametrize("example", ["echo_bot.py", "bridge.py", "alert.py"])
+def test_an_example_is_ten_lines(example: str, repository: Path) -> None:
+    """Of its own: without imports, docstrings, blank lines, and what only starts it."""
+    text = (repository / "examples" / example).read_text("utf-8")
+    begun = text.partition("if __name__")[0]
+    lines = [line.strip() for line in begun.splitlines()]
+    own = [line for line in lines if line and not line.startswith(('"""', "import", "from", "#"))]
+    assert len(own) <= 10, own
+
+
+def test_examples_say_where_the_person_comes_from(repository: Path) -> None:
+    """No example holds an address or a password."""
+    for file in (repository / "examples").glob("*.py"):
+        text = file.read_text("utf-8")
+        assert "http://" not in text
+        assert "password" not in text.lower()
