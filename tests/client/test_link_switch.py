@@ -14,6 +14,7 @@ from antiphon import Client
 from antiphon.client import Link, LinkState, Store
 from antiphon.client.errors import AntiphonError, SignedOut
 from antiphon.client.stores import Stores
+from antiphon.wire import MessageCreated
 
 
 async def test_another_person_has_a_socket_of_their_own() -> None:
@@ -99,6 +100,21 @@ async def test_who_listened_for_the_former_person_is_told_that_it_is_over() -> N
         assert states[-1] is LinkState.LIVE
 
 
+async def test_a_listener_may_ask_for_the_switch_that_ends_it() -> None:
+    """Whoever calls from inside what is being ended does not stop it halfway."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+
+        async def switch(event: MessageCreated) -> None:
+            await client.switch("token-ann")
+
+        client.on(MessageCreated, switch)
+        await peer.tell("message", peer.add_message("become somebody else"))
+        await until(lambda: client.me is not None and client.me.id == "ann")
+        await until(lambda: client.link.value.state is LinkState.LIVE)
+        assert client.faults == 0
+
+
 async def test_after_a_sign_out_somebody_else_can_use_the_client() -> None:
     """A client is signed in again without making a new one."""
     async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
@@ -118,7 +134,7 @@ async def test_switches_at_once_follow_each_other_and_closing_follows_them() -> 
         await asyncio.gather(*(client.switch(f"token-{name}") for name in ("ann", "me", "ann")))
         await client.live()
         await until(lambda: list(peer.sids.values()) == ["ann"])
-        await asyncio.gather(client.switch("token-me"), client.close())
+        await asyncio.gather(client.switch("token-me"), client.close(), return_exceptions=True)
         assert client.link.value.state is LinkState.CLOSED
         with pytest.raises(AntiphonError):
             await client.switch("token-ann")

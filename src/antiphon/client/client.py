@@ -166,8 +166,12 @@ class Client(State):
         """Become another person, with a new socket (W-35).
 
         Everything of the former one is forgotten first: the stores stay the same objects and are emptied, the
-        handles, windows, listeners and handlers end with the person they were made for.
+        handles, windows, listeners and handlers end with the person they were made for; so does a listener
+        that calls this, and the switch is made all the same.
         """
+        await asyncio.shield(asyncio.create_task(self._switch(token), name="antiphon:switch"))
+
+    async def _switch(self, token: str) -> None:
         async with self._switching:
             if not self._parts.started:
                 raise AntiphonError("the client is not running: give the token when it is made")

@@ -262,7 +262,7 @@ class Parts:
 
     def _overflowed(self, dropped: int) -> None:
         log.warning("%d events were dropped because too many came at once; catching up", dropped)
-        self.supervisor.ask_catch_up()
+        self.context.faults.repair()  # With growing delays, where a flood goes on.
 
     async def _catch_up_now(self) -> None:
         self.typing.clear()
