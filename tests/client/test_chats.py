@@ -216,6 +216,7 @@ async def test_on_the_old_dialect_only_the_asking_client_completes_and_saves() -
             assert form["chat_id"] == "k"
             assert form["parent_id"] != form["id"]
             assert "user_message" not in form
+            peer.tasks["k"] = ["t"]
             return ok({"status": True, "task_id": "t"})
 
         peer.hooks["POST /api/v1/chats/new"] = new
