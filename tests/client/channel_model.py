@@ -16,6 +16,7 @@ from antiphon.client.timeline import Change, Inserted, Removed, Replaced, Row, T
 from antiphon.wire import (
     ChannelDetail,
     ChannelEntry,
+    ChannelRecord,
     Message,
     MessageEdit,
     MessageForm,
@@ -239,6 +240,9 @@ class Door:
         self.server = server
         self.requests: list[Request] = []
         self.channels = self
+        self.detail: dict[str, Any] = {}
+        self.affairs: list[tuple[Any, ...]] = []
+        self.forbidden: Exception | None = None
 
     async def ask(self, serve: Callable[[], Any], *, own_change: bool = False) -> Any:
         """Make a request and wait for its answer."""
@@ -252,7 +256,43 @@ class Door:
 
     async def get(self, _: str) -> ChannelDetail:
         """Fetch the channel."""
-        return ChannelDetail(**CHANNEL)
+        if self.forbidden is not None:
+            raise self.forbidden
+        return ChannelDetail(**CHANNEL | self.detail)
+
+    async def affair(self, *what: Any) -> Any:
+        """Take any request about the channel itself."""
+        self.affairs.append(what)
+        return await self.ask(lambda: ChannelRecord(**CHANNEL | self.detail), own_change=True)
+
+    async def update(self, id_: str, form: Any) -> ChannelRecord:
+        """Change the channel."""
+        self.detail |= form.dump()
+        return await self.affair("update", form.dump())  # type: ignore[no-any-return]
+
+    async def delete(self, id_: str) -> None:
+        """Delete it."""
+        await self.affair("delete")
+
+    async def mute(self, id_: str, muted: bool) -> None:
+        """Mute it."""
+        await self.affair("mute", muted)
+
+    async def hide(self, id_: str, hidden: bool) -> None:
+        """Hide it."""
+        await self.affair("hide", hidden)
+
+    async def add_members(self, id_: str, form: Any) -> None:
+        """Add people."""
+        await self.affair("add", form.user_ids)
+
+    async def remove_members(self, id_: str, form: Any) -> None:
+        """Take people out."""
+        await self.affair("remove", form.user_ids)
+
+    async def data(self, id_: str, message_id: str) -> Any:
+        """Fetch what a message carries."""
+        return await self.ask(lambda: self.server.messages[message_id].data)
 
     async def messages(
         self, _: str, skip: int = 0, limit: int = PAGE, *, before: str | None = None
