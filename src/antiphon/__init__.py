@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .client.bot import Bot
     from .client.bot_messages import IncomingMessage, IncomingReaction
     from .client.errors import (
+        AnswerFailed,
         AntiphonError,
         BadAnswer,
         Lagged,
@@ -42,6 +43,7 @@ _HOMES = {
     "Bot": "antiphon.client.bot",
     "IncomingMessage": "antiphon.client.bot_messages",
     "IncomingReaction": "antiphon.client.bot_messages",
+    "AnswerFailed": "antiphon.client.errors",
     "AntiphonError": "antiphon.client.errors",
     "BadAnswer": "antiphon.client.errors",
     "Lagged": "antiphon.client.errors",
@@ -63,6 +65,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnswerFailed",
     "AntiphonError",
     "BadAnswer",
     "Bot",
