@@ -209,6 +209,31 @@ async def test_a_temporary_answer_that_the_server_cannot_stop_is_over_here() -> 
         assert chat.turns()[-1].content == WORDS[0]
 
 
+async def test_a_temporary_answer_of_the_old_dialect_is_stopped_by_its_task() -> None:
+    """0.6.41 lists no tasks of a chat that it does not store, but names the one that it began."""
+    async with (
+        serving(release="0.6.41") as peer,
+        Client(peer.url, token="token-me", delays=QUICK) as client,
+    ):
+        await client.live()
+
+        async def complete(_: web.Request) -> web.StreamResponse:
+            return ok({"status": True, "task_id": "t1"})
+
+        async def stop(_: web.Request) -> web.StreamResponse:
+            return ok({"status": True, "message": "stopped"})
+
+        peer.hooks |= {"POST /api/chat/completions": complete, "POST /api/tasks/stop/t1": stop}
+        chat = client.temporary_chat()
+        await chat.ask("psst", "m", turn_id="a1")
+        await chat.stop()
+        assert peer.count("POST /api/tasks/stop/t1") == 1
+        assert peer.count("POST /api/v1/chats/new") == 0
+        cancel = {"chat_id": chat.id, "message_id": "a1", "data": {"type": "chat:tasks:cancel"}}
+        await heard(client, peer, cancel)
+        assert not chat.running
+
+
 # Rooms, people, reading
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from antiphon.wire import ChatDocument, ChatTag, History
 
+from .chat_asking import Asking
 from .chat_fetch import ChatFetch
 from .chat_list import ChatList
 from .chat_state import ChatState
@@ -23,6 +24,7 @@ class ChatActions:
     _list: ChatList
     _turns: Turns
     _fetch: ChatFetch
+    _asking: Asking
     _own_typing: OwnTyping | None = None
 
     @property
@@ -36,7 +38,8 @@ class ChatActions:
         """Stop the answers that are being written."""
         completions, id_ = self._context.rest.completions, self._state.id
         if self._context.old_dialect:
-            for task_id in await completions.tasks(id_):
+            # It lists no tasks of a chat that is not stored.
+            for task_id in self._asking.tasks if self.temporary else await completions.tasks(id_):
                 await completions.stop_task(task_id)
             return
         try:

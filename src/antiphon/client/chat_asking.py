@@ -26,6 +26,12 @@ class Asking:
         self._state = state
         self._saved = saved
         self._mine: set[str] = set()  # answers that this client asked for and that have not ended
+        self._tasks: dict[str, str] = {}  # the server's tasks behind them (0.6.41)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The server's tasks behind the answers that were asked for here and are being written (0.6.41)."""
+        return tuple(task for id_, task in self._tasks.items() if id_ in self._state.turns.running_ids)
 
     async def ask(
         self,
@@ -108,6 +114,9 @@ class Asking:
             raise
         finally:
             turns.unsent.discard(turn.id)
+        self._tasks = {id_: task for id_, task in self._tasks.items() if id_ in self._mine}
+        if accepted.task_id is not None:
+            self._tasks[turn.id] = accepted.task_id
         if new and accepted.chat_id is not None:
             state.id = accepted.chat_id
         return state.id

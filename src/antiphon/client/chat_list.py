@@ -118,7 +118,7 @@ class ChatList:
             case wire.ChatListChanged():
                 self._news(event.payload)
             case wire.Completion() if event.payload.done:
-                self._ask()  # 0.6.41 says no `chat:list`: the end of an answer alone tells that the chat moved.
+                self._ask()  # 0.6.41 says no `chat:list`: only the end of an answer tells that it moved.
             case wire.TurnFailed() | wire.TasksCancelled():
                 self._ask()
 

@@ -86,12 +86,15 @@ class ChatRow(WireModel):
 
 
 class ChatEntry(WireModel):
-    """A row of GET /api/v1/chats/ (60 a page; an empty page is the end) and /api/v1/chats/pinned."""
+    """A row of GET /api/v1/chats/ (60 a page; an empty page is the end) and /api/v1/chats/pinned.
+
+    In a folder's list 0.6.41 leaves `created_at` out.
+    """
 
     id: str
     title: str
     updated_at: int
-    created_at: int
+    created_at: int | None = None
     last_read_at: Annotated[int | None, L] = None
     active: Annotated[bool | None, L] = None
     archived: Annotated[bool | None, L] = None
