@@ -339,6 +339,29 @@ async def test_a_process_that_comes_first_has_its_moment_and_then_another_takes_
         await file.close()
 
 
+async def test_what_was_told_on_this_machine_is_not_missed_by_another_process(tmp_path: Path) -> None:
+    """How far a channel was told stands in the file too."""
+    file = await AccountFile.open(tmp_path, "http://x", "me")
+    try:
+
+        async def give() -> AccountFile:
+            return file
+
+        one, two = (Claims(InProcess(), give, HandClock().now) for _ in range(2))
+        await one.claim([Wish("message:c:m", place="c", until=5), Wish("", place="d", until=9)])
+        missed = [
+            Wish(f"missed:{place}", place=place, until=until, beyond=True)
+            for place, until in (("c", 5), ("d", 8))
+        ]
+        assert (await two.claim(missed)).sounds == {}
+        assert (await two.claim([Wish("missed:c:6", place="c", until=6, beyond=True)])).sounds == {
+            "missed:c:6": False
+        }
+        assert (await one.claim([Wish("missed:c:6'", place="c", until=6, beyond=True)])).sounds == {}
+    finally:
+        await file.close()
+
+
 async def test_sounds_do_not_play_over_one_another(tmp_path: Path) -> None:
     """W-59: on one machine, over all processes, with and without a file."""
     clock = HandClock()
