@@ -137,6 +137,11 @@ def test_the_version_is_the_package_s() -> None:
         (["page", "--help"], ["--server", "--no-open"]),
         (["user", "--help"], ["password"]),
         (["user", "password", "--help"], ["EMAIL", "--stdin"]),
+        (["login", "--help"], ["URL", "--email", "--stdin", "--token"]),
+        (["logout", "--help"], ["URL"]),
+        (["send", "--help"], ["CHANNEL", "TEXT", "--server"]),
+        (["tail", "--help"], ["--channel", "--type", "--quiet", "--server"]),
+        (["doctor", "--help"], ["URL"]),
     ],
 )
 def test_help_names_every_option(arguments: list[str], words: list[str]) -> None:
