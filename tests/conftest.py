@@ -34,7 +34,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_client_writes_into_the_persons_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What clients keep on the disk goes into a folder of this worker's, also for processes of a test's own."""
+    """What clients keep goes into a folder of this worker's, also that of processes of a test's own."""
     folder = tmp_path_factory.mktemp("clients")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANTIPHON_CLIENT_DIR", str(folder / "shared"))

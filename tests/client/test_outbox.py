@@ -320,5 +320,5 @@ async def test_endings_are_forgotten_though_an_early_message_waits_for_its_autho
         for n in range(REMEMBERED + 50):
             client.channel("c").send(f"text {n}", temp_id=f"t{n}")
             client.channel("c").discard(f"t{n}")
-        assert len(outbox._sendings) <= REMEMBERED
+        assert len(outbox._books.sendings) <= REMEMBERED
         assert client.channel("nowhere").send("again", temp_id=failing.temp_id) is failing

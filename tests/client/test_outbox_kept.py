@@ -79,7 +79,7 @@ def refusing(peer: Peer, times: int = 1) -> Callable[[web.Request], Any]:
 
 
 async def test_what_was_written_without_a_link_is_sent_by_the_next_client() -> None:
-    """In order, once, and shown as waiting in the meantime; whoever waited for it was told that it is kept."""
+    """In order, once, shown as waiting in the meantime; whoever waited for it was told that it is kept."""
     async with serving() as peer:
         await away(peer)
         async with person(peer) as client:
@@ -277,7 +277,7 @@ async def test_signing_out_keeps_what_waits_for_the_person() -> None:
             sending = client.channel("c").send("later")
             await until(lambda: peer.count(POST))
             await client.sign_out()
-            with pytest.raises(SendFailed, match="signed out.*kept"):
+            with pytest.raises(SendFailed, match=r"signed out.*kept"):
                 await sending
         peer.hooks.clear()
         known(peer, "me")

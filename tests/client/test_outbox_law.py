@@ -1,8 +1,9 @@
 """The law of leases: whatever clients, crashes and clocks do, each message is delivered, by one at a time, in
 order.
 
-Three clients share one account's file. What they do is what the outbox does with it: keep, claim, begin, post,
-settle, give back, crash, come back. The server either keeps the `temp_id` of a post, or must be looked through.
+Three clients share one account's file. What they do is what the outbox does with it: keep, claim, begin,
+post, settle, give back, crash, come back. The server either keeps the `temp_id` of a post, or must be looked
+through.
 """
 
 from __future__ import annotations

@@ -247,8 +247,7 @@ class AccountFile:
             connection.execute("PRAGMA synchronous=FULL")
             # A person's few messages are read through in a moment; better now than in the middle of a send.
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise _damaged(found)
+            _check_sound(found)
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS schemas (name TEXT PRIMARY KEY, version INTEGER NOT NULL)"
@@ -369,10 +368,11 @@ def _migrate(connection: sqlite3.Connection, name: str, steps: Sequence[str]) ->
     connection.execute("INSERT OR REPLACE INTO schemas (name, version) VALUES (?, ?)", (name, len(steps)))
 
 
-def _damaged(found: str) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError(found)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
+def _check_sound(found: str) -> None:
+    if found != "ok":
+        error = sqlite3.DatabaseError(found)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
 
 
 def _words(error: BaseException) -> str:

@@ -31,7 +31,7 @@ class Taken(Exception):
 
 
 class Delivery:
-    """Posts entries. `newest` gives the newest moment (ns) that is known of a channel or thread, 0 without."""
+    """Posts entries. `newest` gives the newest moment (ns) that is known of a place, 0 without one."""
 
     def __init__(self, context: Context, newest: Callable[[Entry], int], begin: Begin) -> None:
         self._context = context

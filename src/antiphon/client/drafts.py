@@ -26,9 +26,7 @@ MOST_DRAFTS = 500
 MOST_TEXT = 2**18
 """Bytes of a draft."""
 NAME = "drafts"
-SCHEMA = (
-    "CREATE TABLE drafts (place TEXT PRIMARY KEY, text TEXT NOT NULL, written_at REAL NOT NULL) WITHOUT ROWID",
-)
+SCHEMA = ("CREATE TABLE drafts (place TEXT PRIMARY KEY, text TEXT NOT NULL, written_at REAL NOT NULL)",)
 
 
 class Drafts:
@@ -56,7 +54,8 @@ class Drafts:
         size = len(text.encode())
         if size > MOST_TEXT:
             raise OutboxFull(
-                f"This draft is too long to be kept ({size:,} bytes, the most is {MOST_TEXT:,}): make it shorter."
+                f"This draft is too long to be kept ({size:,} bytes, the most is {MOST_TEXT:,}):"
+                " make it shorter."
             )
         if text == self.get(place):
             return

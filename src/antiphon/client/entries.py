@@ -1,4 +1,4 @@
-"""The entries of the outbox: what is known of a message from the moment it was written until it is settled."""
+"""The entries of the outbox: what is known of a message from when it was written until it is settled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_WAITING = 1_000
 MOST_TEXT = 2**20
 """Bytes of a message's text."""
 MOST_TEXTS = 16 * 2**20
-"""Bytes of all texts that wait or have failed."""
+"""Characters of all texts that wait or have failed."""
 
 EntryState = Literal["pending", "sending", "failed", "sent", "discarded"]
 
@@ -77,8 +77,8 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes of its text."""
-        return len(self.text.encode())
+        """Characters of its text."""
+        return len(self.text)
 
     def form(self) -> MessageForm:
         """Give what is posted."""
@@ -109,9 +109,11 @@ class Entry:
 
     def unsent(self) -> Unsent:
         """Give it as it is told."""
-        state: Literal["pending", "sending", "failed"] = "failed"
-        if self.state == "pending" or self.state == "sending":
-            state = self.state
+        states: dict[EntryState, Literal["pending", "sending", "failed"]] = {
+            "pending": "pending",
+            "sending": "sending",
+        }
+        state = states.get(self.state, "failed")
         return Unsent(
             self.temp_id,
             self.channel_id,
@@ -125,15 +127,17 @@ class Entry:
 
 
 def check_room(text: str, count: int, size: int) -> None:
-    """Raise `OutboxFull` when a text is too long, or does not fit beside `count` others of `size` bytes."""
+    """Raise `OutboxFull` when a text is too long, or does not fit beside `count` others of `size`
+    characters.
+    """
     added = len(text.encode())
     if added > MOST_TEXT:
         raise OutboxFull(
-            f"This message is too long to be kept ({added:,} bytes, the most is {MOST_TEXT:,}): make it shorter,"
-            " or send it in parts."
+            f"This message is too long to be kept ({added:,} bytes, the most is {MOST_TEXT:,}):"
+            " make it shorter, or send it in parts."
         )
-    if count >= MOST_WAITING or size + added > MOST_TEXTS:
+    if count >= MOST_WAITING or size + len(text) > MOST_TEXTS:
         raise OutboxFull(
-            f"The outbox is full: {count:,} messages wait or have failed. Wait until the link is back and they"
-            " are sent, or discard those that failed."
+            f"The outbox is full: {count:,} messages wait or have failed. Wait until the link is back and"
+            " they are sent, or discard those that failed."
         )

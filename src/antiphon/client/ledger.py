@@ -50,7 +50,7 @@ class Ledger:
         return await self._write(work, entries) or []
 
     async def claim(self, channel_id: str, waiting: Iterable[Entry]) -> Entry | float | None:
-        """Take the next entry of a channel: give it, or when (unix seconds) to ask again, or None without any.
+        """Take the next entry of a channel: give it, or when (unix seconds) to ask again, or None.
 
         `waiting`: what this client knows to wait there, in order.
         """

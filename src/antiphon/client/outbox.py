@@ -1,5 +1,5 @@
-"""Messages on their way out: kept before they are shown, in order per channel, tried again until the server has
-answered, never silently lost.
+"""Messages on their way out: kept before they are shown, in order per channel, tried again until the server
+has answered, never silently lost.
 
 What waits or has failed is in the account's file, so that it outlives this process, and all processes of a
 person work it off together: each entry is sent by one of them.
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from antiphon.wire import Message
 
@@ -18,9 +18,10 @@ from . import outbox_file
 from .account_file import AccountFile, FileUnusable
 from .context import Context
 from .delivery import Delivery
-from .entries import Entry, Unsent, check_room
+from .entries import Entry, Unsent
 from .errors import AntiphonError, UnderWay
 from .ledger import Ledger
+from .outbox_books import KEPT, REMEMBERED, OutboxBooks
 from .outbox_views import LookAgain, Views
 from .outbox_worker import Workers
 from .sending import Sending
@@ -29,10 +30,6 @@ from .store import Store
 from .timeline import Timeline
 
 __all__ = ["REMEMBERED", "Outbox", "Sending"]
-
-REMEMBERED = 2_000
-"""Sendings that are remembered after their end, so that a repeated `temp_id` sends nothing."""
-KEPT = "it is kept, and sent when a client of this person starts on this machine again"
 
 
 class Outbox:
@@ -48,32 +45,32 @@ class Outbox:
         """`last_message_at`: when something last came to a channel, as far as its list knows (ns)."""
         self._context = context
         self._last_message_at = last_message_at
-        self.store: Store[tuple[Unsent, ...]] = store if store is not None else Store(())
-        """What waits or has failed, in the order it is sent in."""
+        self._books = OutboxBooks(store)
         self._storage = storage if storage is not None else Storage(context)
         self._storage.add(self)
         self._ledger = Ledger(context, self._storage)
         self._views = Views(context)
         self._delivery = Delivery(context, self._newest, self._ledger.begin)
         self._workers = Workers(context, self._ledger, self._delivery, self)
-        self._entries: dict[str, Entry] = {}
-        self._fresh: list[Entry] = []
         self._filing = False
-        self._sendings: OrderedDict[str, Sending] = OrderedDict()
         self._read: tuple[AccountFile | None, int] = (None, -1)  # which file was read, and its generation
         self._version = 0
         self._over: str | None = None
-        self._telling = False
 
     def __len__(self) -> int:
         """Count the messages that wait or are being sent; failed ones wait for a person and do not count."""
-        return sum(entry.waits for entry in self._entries.values())
+        return self._books.waits()
+
+    @property
+    def store(self) -> Store[tuple[Unsent, ...]]:
+        """What waits or has failed, in the order it is sent in."""
+        return self._books.store
 
     # What a person does
 
     def attach(self, channel_id: str, timeline: Timeline, look_again: LookAgain = lambda: None) -> None:
         """Show in a timeline what waits or has failed there, now and from now on."""
-        self._views.attach(channel_id, timeline, look_again, self._shown())
+        self._views.attach(channel_id, timeline, look_again, self._books.shown)
 
     def send(
         self,
@@ -92,11 +89,11 @@ class Outbox:
         that was deleted meanwhile.
         """
         temp_id = temp_id or str(uuid.uuid4())
-        known = self._sendings.get(temp_id)
+        known = self._books.sendings.get(temp_id)
         if known is not None:
             return known
         self._context.background()  # Raises now, not later, when nobody would send it.
-        check_room(text, len(self._entries), sum(entry.size for entry in self._entries.values()))
+        self._books.check_room(text)
         self.attach(channel_id, timeline, look_again)
         entry = Entry(
             temp_id,
@@ -108,10 +105,10 @@ class Outbox:
             self._context.me,
             own=True,
         )
-        self._entries[temp_id] = entry
-        sending = self._sending(temp_id)
-        if self._ledger.durable or self._fresh:
-            self._fresh.append(entry)
+        self._books.entries[temp_id] = entry
+        sending = self._books.sending(temp_id)
+        if self._ledger.durable or self._books.fresh:
+            self._books.fresh.append(entry)
             if not self._filing:
                 self._filing = True
                 self._context.background().spawn(self._file(), "outbox file")
@@ -121,11 +118,11 @@ class Outbox:
 
     def sending(self, temp_id: str) -> Sending | None:
         """Give the `Sending` of a message that waits or has failed, also one from before a restart."""
-        return self._sendings.get(temp_id)
+        return self._books.sendings.get(temp_id)
 
     def retry(self, temp_id: str) -> None:
         """Send a failed message again, after those that wait."""
-        entry = self._entries.get(temp_id)
+        entry = self._books.entries.get(temp_id)
         if entry is not None and entry.state == "failed":
             self._begin_again(entry)
             self._spawn(self._ledger.retry(entry), entry.channel_id)
@@ -136,11 +133,10 @@ class Outbox:
         Raises `UnderWay` when it is being sent at this moment, here or by another process, or stands already,
         and `OutboxFull` when the text is too long.
         """
-        entry = self._entries.get(temp_id)
+        entry = self._books.entries.get(temp_id)
         if entry is None:
             raise UnderWay("This message is not in the outbox: it has been sent, or was discarded.")
-        others = [one.size for one in self._entries.values() if one is not entry]
-        check_room(text, len(others), sum(others))
+        self._books.check_room(text, entry)
         if (entry.waits and temp_id in self._workers.under_way) or not await self._ledger.edit(entry, text):
             raise UnderWay("This message is being sent at this moment: edit it when it stands.")
         entry.text = text
@@ -148,21 +144,21 @@ class Outbox:
         if entry.state == "failed":
             self._begin_again(entry)
         self._workers.wake(entry.channel_id)
-        self._tell()
+        self._books.tell()
 
     def discard(self, temp_id: str) -> None:
         """Give up a message; one that is under way may still arrive."""
-        entry = self._entries.pop(temp_id, None)
+        entry = self._books.entries.pop(temp_id, None)
         if entry is not None:
             entry.state = "discarded"
             self._views.drop(entry)
-            self._sending(temp_id).end("discarded", "the message was discarded")
+            self._books.sending(temp_id).end("discarded", "the message was discarded")
             self._spawn(self._ledger.discard(entry), entry.channel_id)
-            self._tell()
+            self._books.tell()
 
     def confirmed(self, message: Message, temp_id: str, stamp: int) -> bool:
         """Take the event of a message of ours; False when it is none of those on their way."""
-        entry = self._entries.get(temp_id)
+        entry = self._books.entries.get(temp_id)
         if entry is None or message.channel_id != entry.channel_id:
             return False
         self._confirm(entry, message, stamp)
@@ -179,13 +175,11 @@ class Outbox:
 
     async def finish(self) -> None:
         """Closing: let what is under way at this moment come to its end, for a little while."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._context.delays.close_wait):
                 await self._storage.settled()
                 if self._context.link.value.state.joined:
                     await self._workers.idle.wait()
-        except TimeoutError:
-            pass
 
     async def close(self) -> None:
         """Write down what is not in the file yet, and tell whoever still waits how it stands."""
@@ -193,26 +187,18 @@ class Outbox:
         file = self._storage.file
         if file is not None:
             fresh = self._read != (file, file.generation)
-            unfiled = [entry for entry in self._entries.values() if fresh or not entry.filed]
-            await self._ledger.put(unfiled)
+            await self._ledger.put(self._books.unfiled(all_of_them=fresh))
         await self._ledger.disown()
-        for entry in self._fresh:
+        for entry in self._books.fresh:
             self._views.show(entry)
-        self._fresh.clear()
+        self._books.fresh.clear()
         self._let_go(reason)
-        self._entries.clear()
-        self._tell()
+        self._books.entries.clear()
+        self._books.tell()
 
     def _let_go(self, reason: str) -> None:
-        for entry in self._entries.values():
-            sending = self._sending(entry.temp_id)
-            if entry.waits and (entry.filed or self._ledger.durable):
-                sending.keep(f"{reason}; {KEPT}")
-            elif entry.waits:
-                entry.state, entry.error = "failed", reason
-                self._views.update(entry)
-                sending.end("failed", reason)
-        self._tell()
+        for entry in self._books.let_go(reason, durable=self._ledger.durable):
+            self._views.update(entry)
 
     # The file, as the storage tells of it
 
@@ -224,7 +210,7 @@ class Outbox:
     async def opened(self, file: AccountFile) -> None:
         """Take what the file holds, and keep there what it lacks."""
         fresh = self._read != (file, file.generation)
-        unfiled = [entry for entry in self._entries.values() if fresh or not entry.filed]
+        unfiled = self._books.unfiled(all_of_them=fresh)
         self._version, entries, messages = await self._ledger.resume(file, unfiled)
         self._read = (file, file.generation)
         self._delivery.claimed(reversed(messages))
@@ -232,7 +218,7 @@ class Outbox:
             self._merge(entry)
         if not fresh:
             await self._catch_up()
-        for channel_id in {entry.channel_id for entry in self._entries.values() if entry.waits}:
+        for channel_id in {entry.channel_id for entry in self._books.entries.values() if entry.waits}:
             self._workers.wake(channel_id)
 
     async def changed(self) -> None:
@@ -241,14 +227,9 @@ class Outbox:
 
     async def leave(self, file: AccountFile) -> None:
         """It was another person's: strike out there what was written here, and forget what was not."""
-        own = [entry for entry in self._entries.values() if entry.own]
-        for entry in tuple(self._entries.values()):
-            entry.filed = False
-            if not entry.own:
-                del self._entries[entry.temp_id]
-                self._sendings.pop(entry.temp_id, None)
-                self._views.drop(entry)
-        self._tell()
+        own, others = self._books.part()
+        for entry in others:
+            self._views.drop(entry)
         await self._ledger.take_back(file, own)
 
     async def _catch_up(self) -> None:
@@ -258,41 +239,41 @@ class Outbox:
 
     def _merge(self, row: Entry) -> None:
         """Take what the file says of an entry; what is being written there at this moment is newer."""
-        held = self._entries.get(row.temp_id)
+        held = self._books.entries.get(row.temp_id)
         if held is None:
             self._meet(row)
         elif row.state == "sent":
             self._settled_elsewhere(held, row)
         elif row.state == "discarded":
             if held.filed:
-                self._entries.pop(held.temp_id)
+                self._books.entries.pop(held.temp_id)
                 held.state = "discarded"
                 self._views.drop(held)
-                self._sending(held.temp_id).end("discarded", "the message was discarded")
+                self._books.sending(held.temp_id).end("discarded", "the message was discarded")
         elif held.filed and held.temp_id not in self._workers.under_way:
             failed_before, text_before = held.state == "failed", held.text
             held.text, held.state, held.error = row.text, row.state, row.error
             held.posted, held.after, held.not_before = row.posted, row.after, row.not_before
             held.position = row.position
             if held.state == "failed" and not failed_before:
-                self._sending(held.temp_id).end("failed", held.error or "")
+                self._books.sending(held.temp_id).end("failed", held.error or "")
             elif failed_before and held.waits:
                 self._begin_again(held)
             if held.text != text_before:
                 self._views.redraw(held)
             self._views.update(held)
             self._workers.wake(held.channel_id)
-        self._tell()
+        self._books.tell()
 
     def _meet(self, row: Entry) -> None:
         """Take an entry that another client has written, or that was there before this one began."""
-        known = self._sendings.get(row.temp_id)
+        known = self._books.sendings.get(row.temp_id)
         if row.state == "sent" and row.message is not None:
             self._delivery.claimed([row.message.id])
         if not row.open or (known is not None and known.state in {"confirmed", "discarded"}):
             return
-        self._entries[row.temp_id] = row
-        sending = self._sending(row.temp_id)
+        self._books.entries[row.temp_id] = row
+        sending = self._books.sending(row.temp_id)
         self._views.show(row)
         if row.state == "failed":
             sending.end("failed", row.error or "")
@@ -306,40 +287,22 @@ class Outbox:
         if row.message is not None:
             self._confirm(held, row.message, stamp, asked_at=0)
         else:
-            self._entries.pop(held.temp_id, None)
+            self._books.entries.pop(held.temp_id, None)
             self._views.drop(held)
-            self._sending(held.temp_id).end("discarded", "the message was sent before")
+            self._books.sending(held.temp_id).end("discarded", "the message was sent before")
         self._views.look_again(held)
 
     # For the workers
 
     def waiting(self, channel_id: str) -> Iterable[Entry]:
         """Give what waits in a channel, in order."""
-        fresh = set(map(id, self._fresh))
-        return [
-            entry
-            for entry in self._entries.values()
-            if entry.channel_id == channel_id and entry.waits and id(entry) not in fresh
-        ]
+        return self._books.waiting(channel_id)
 
     def claimed(self, entry: Entry) -> Entry:
         """Take an entry as the file gave it, to be sent now, and give the one that is held."""
-        held = self._entries.get(entry.temp_id)
-        if held is None:
-            held = entry
-            self._meet(held)
-        elif held is not entry:
-            held.text, held.state, held.posted, held.after = (
-                entry.text,
-                entry.state,
-                entry.posted,
-                entry.after,
-            )
-        sending = self._sending(held.temp_id)
-        if sending.state == "pending":
-            sending.state = "sending"
-        self._tell()
-        return held
+        if entry.temp_id not in self._books.entries:
+            self._meet(entry)
+        return self._books.under_way(entry)
 
     async def nothing_waits(self, channel_id: str) -> bool:
         """The file has nothing that waits in a channel: take what has become of it."""
@@ -370,18 +333,18 @@ class Outbox:
             return  # Its event came, or its author gave it up, meanwhile.
         entry.state, entry.error = "failed", reason
         self._views.update(entry)
-        self._sending(entry.temp_id).end("failed", reason)
-        self._tell()
+        self._books.sending(entry.temp_id).end("failed", reason)
+        self._books.tell()
 
     # Inside
 
     async def _file(self) -> None:
         """Put what was just written into the file, and only then show and send it."""
         try:
-            while self._fresh:
-                batch = list(self._fresh)
+            while self._books.fresh:
+                batch = list(self._books.fresh)
                 rows = {row.temp_id: row for row in await self._ledger.put([e for e in batch if e.open])}
-                del self._fresh[: len(batch)]
+                del self._books.fresh[: len(batch)]
                 for entry in batch:
                     row = rows.get(entry.temp_id)
                     if entry.state == "discarded":
@@ -395,50 +358,33 @@ class Outbox:
 
     def _take_in(self, entry: Entry) -> None:
         """Show an entry and send it."""
-        if entry.temp_id not in self._entries:
+        if entry.temp_id not in self._books.entries:
             return
         self._views.show(entry)
         if self._context.over:
             self._let_go(self._over or "nobody is signed in")
         else:
             self._workers.wake(entry.channel_id)
-        self._tell()
+        self._books.tell()
 
     def _begin_again(self, entry: Entry) -> None:
         entry.state, entry.error, entry.not_before = "pending", None, 0.0
-        self._entries.pop(entry.temp_id, None)
-        self._entries[entry.temp_id] = entry  # after those that wait
-        self._sending(entry.temp_id).again()
+        self._books.last(entry)
+        self._books.sending(entry.temp_id).again()
         self._views.update(entry)
-        self._tell()
+        self._books.tell()
 
     def _confirm(self, entry: Entry, message: Message, stamp: int, asked_at: int | None = None) -> None:
-        self._entries.pop(entry.temp_id, None)
+        self._books.entries.pop(entry.temp_id, None)
         self._delivery.claimed([message.id])
         self._views.confirm(entry, message, stamp, asked_at)
         if entry.state not in {"sent", "discarded"}:
             entry.state, entry.message = "sent", message
-            self._sending(entry.temp_id).confirm(message)
-        self._tell()
+            self._books.sending(entry.temp_id).confirm(message)
+        self._books.tell()
 
     def _newest(self, entry: Entry) -> int:
         return max(self._views.newest(entry), self._last_message_at(entry.channel_id))
-
-    def _sending(self, temp_id: str) -> Sending:
-        known = self._sendings.get(temp_id)
-        if known is not None:
-            return known
-        sending = self._sendings[temp_id] = Sending(temp_id)
-        if len(self._sendings) > REMEMBERED:
-            # One that waits for its author must not keep all later ones from being forgotten.
-            ended = (id_ for id_, one in self._sendings.items() if one.state in {"confirmed", "discarded"})
-            if (oldest := next(ended, None)) is not None:
-                del self._sendings[oldest]
-        return sending
-
-    def _shown(self) -> Iterable[Entry]:
-        fresh = set(map(id, self._fresh))
-        return [entry for entry in self._entries.values() if id(entry) not in fresh]
 
     def _spawn(self, work: object, channel_id: str | None = None) -> None:
         """Write in the background; the work in the channel goes on after it."""
@@ -452,15 +398,3 @@ class Outbox:
             self._context.background().spawn(write(), "outbox file")
         except AntiphonError:
             work.close()  # type: ignore[attr-defined]
-
-    def _tell(self) -> None:
-        """Tell the store, once for all changes of a moment."""
-        if not self._telling:
-            self._telling = True
-            asyncio.get_running_loop().call_soon(self._tell_now)
-
-    def _tell_now(self) -> None:
-        self._telling = False
-        told = tuple(entry.unsent() for entry in self._shown() if entry.open)
-        if told != self.store.value:
-            self.store.set(told)

@@ -1,9 +1,9 @@
 """The outbox in the account's file: who may send which entry, across the processes of one person.
 
-An entry under way has an owner with a lease: a client of a process. Nobody else takes it before the lease has
-run out, or its process is known to be gone. Only the first entry of a channel that waits is ever given out, so
-the order of a channel holds across processes. Every function runs inside one transaction, in the file's
-thread; times are unix seconds.
+An entry under way has an owner with a lease: a client of a process. Nobody else takes it before the lease
+has run out, or its process is known to be gone. Only the first entry of a channel that waits is ever given
+out, so the order of a channel holds across processes. Every function runs inside one transaction, in the
+file's thread; times are unix seconds.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ log = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=WireModel)
 
 NAME = "outbox"
-SCHEMA = (
+_TABLE = (
     "CREATE TABLE outbox ("
     " temp_id TEXT PRIMARY KEY, channel_id TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,"
     " reply_to_id TEXT, parent_id TEXT, author TEXT, state TEXT NOT NULL, error TEXT, posted TEXT,"
     " after INTEGER, not_before REAL NOT NULL, position INTEGER NOT NULL, version INTEGER NOT NULL,"
-    " owner TEXT, lease_until REAL NOT NULL DEFAULT 0, message TEXT)",
+    " owner TEXT, lease_until REAL NOT NULL DEFAULT 0, message TEXT)"
+)
+SCHEMA = (
+    _TABLE,
     "CREATE INDEX outbox_open ON outbox (channel_id, position) WHERE state IN ('pending', 'sending')",
     "CREATE INDEX outbox_version ON outbox (version)",
     "CREATE TABLE outbox_count (number INTEGER NOT NULL)",
@@ -47,9 +50,15 @@ MOST_SETTLED_TEXT = 4 * 2**20
 MOST_CLAIMED = 200
 """Ids of own messages that are remembered as confirmed, so that an equal text is not taken for them."""
 FAR = 4.0
-"""A time that lies ahead by more than so many times what it may be was written before a clock was set back."""
+"""A time that lies ahead by more than so many times what it may be is of before a clock was set back."""
 
 _OPEN = "('pending', 'sending', 'failed')"
+_FORGET = (
+    "DELETE FROM outbox WHERE temp_id IN (SELECT temp_id FROM"
+    " (SELECT temp_id, row_number() OVER newest AS number, sum(length(text)) OVER newest AS size"
+    " FROM outbox WHERE state IN ('sent', 'discarded') WINDOW newest AS (ORDER BY version DESC))"
+    " WHERE number > ? OR size > ?)"
+)
 _LIVE: set[str] = set()  # owners in this process
 
 Alive = Callable[[str], bool | None]
@@ -91,7 +100,7 @@ def alive(owner: str) -> bool | None:
 
 
 def store(db: sqlite3.Connection, entries: Iterable[Entry], owner: str, *, now: float, lease: float) -> None:
-    """Keep entries as they are. What another process has settled stays settled; what it sends stays its own."""
+    """Keep entries as they are. What another process has settled stays so; what it sends stays its own."""
     for entry in entries:
         row = db.execute("SELECT state, owner FROM outbox WHERE temp_id = ?", (entry.temp_id,)).fetchone()
         if row is not None and (
@@ -315,13 +324,7 @@ def _count(db: sqlite3.Connection) -> int:
 
 def _forget(db: sqlite3.Connection) -> None:
     """Forget the oldest of what is settled, above the limits."""
-    db.execute(
-        "DELETE FROM outbox WHERE temp_id IN (SELECT temp_id FROM"
-        " (SELECT temp_id, row_number() OVER newest AS number, sum(length(text)) OVER newest AS size FROM outbox"
-        f" WHERE state NOT IN {_OPEN} WINDOW newest AS (ORDER BY version DESC))"
-        " WHERE number > ? OR size > ?)",
-        (MOST_SETTLED, MOST_SETTLED_TEXT),
-    )
+    db.execute(_FORGET, (MOST_SETTLED, MOST_SETTLED_TEXT))
 
 
 def _entry(row: sqlite3.Row) -> Entry:

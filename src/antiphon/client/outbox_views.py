@@ -32,7 +32,11 @@ class Views:
         self._views: dict[_Place, _View] = {}
 
     def attach(
-        self, channel_id: str, timeline: Timeline, look_again: LookAgain, entries: Iterable[Entry]
+        self,
+        channel_id: str,
+        timeline: Timeline,
+        look_again: LookAgain,
+        entries: Callable[[], Iterable[Entry]],
     ) -> None:
         """Show what waits in a channel or thread in this timeline."""
         place = (channel_id, timeline.parent_id)
@@ -48,7 +52,7 @@ class Views:
         look: Callable[[], LookAgain | None]
         look = weakref.WeakMethod(look_again) if inspect.ismethod(look_again) else lambda: look_again
         self._views[place] = _View(weakref.ref(timeline, gone), look)
-        for entry in entries:
+        for entry in entries():
             if (entry.channel_id, entry.parent_id) == place:
                 self.show(entry)
 
