@@ -116,7 +116,7 @@ class Engine(engineio.AsyncClient):  # type: ignore[misc]  # the library has no 
         """Read until the connection ends or is silent for too long.
 
         The library starts a task and a timer for each frame; here one timer is set further as frames come,
-        so that silence is noticed an eighth of its limit too late at most.
+        so that silence is noticed a fiftieth of its limit too late at most.
         """
         now, limit = asyncio.get_running_loop().time, self.ping_interval + self.ping_timeout
         try:
@@ -130,7 +130,7 @@ class Engine(engineio.AsyncClient):  # type: ignore[misc]  # the library has no 
                     if not isinstance(frame, str | bytes):
                         break
                     if (silence.when() or 0) < now() + limit:
-                        silence.reschedule(now() + limit * 1.125)
+                        silence.reschedule(now() + limit * 1.02)
                     if isinstance(frame, str) and frame.startswith(_EVENT) and self.event(frame[2:]):
                         continue
                     await self._receive_packet(engineio.packet.Packet(encoded_packet=frame))
