@@ -139,3 +139,84 @@ def test_items_of_every_kind_end_as_the_last_event_says(step: str) -> None:
     for id_, items in final.items():
         message = replay("0.12.4", "rpc", step, "tab A")[id_].message(id_)
         assert [item.dump() for item in message.output or ()] == items
+
+
+def test_events_by_rest_leave_what_the_server_stored() -> None:
+    """W-49: text, steps, sources (each as often as told), files and embeds end as the document has them; what
+    that release does not store stands beside it.
+    """
+    stored: dict[str, Any] = {}
+    for line in recorded("0.6.41", "rest"):
+        if line["step"] == "GET chat after the REST events":
+            stored = line["response"]["chat"]["history"]["messages"]
+    events = [
+        line["data"]
+        for line in recorded("0.6.41", "events")
+        if line["step"].startswith("REST") and line["client"] == "user1" and line["event"] == "events"
+    ]
+    id_ = events[0]["message_id"]
+    turns = Turns()
+    first = ChatMessage(id=id_, role="assistant", content="word0", done=True, follow_ups=["What next?"])
+    turns.load(History(messages={id_: first}, current_id=id_), running=False)
+    for data in events:
+        event = parse_event("events", data)
+        assert isinstance(event, ChatEnvelope)
+        assert turns.apply(event) is not Applied.GAP  # type: ignore[arg-type]
+    message = turns.message(id_).dump()
+    for key in ("content", "statusHistory", "sources", "files", "embeds", "done"):
+        assert message[key] == stored[id_][key], key
+    assert message["followUps"] == ["One?", "Two?"]
+    assert [run["id"] for run in message["code_executions"]] == ["e1"]
+    assert not turns.running
+
+
+@pytest.mark.parametrize(
+    ("step", "file", "client"),
+    [("AI chat, not streamed", "events", "user1"), ("AI chat, temporary (local id)", "events", "user1")],
+)
+def test_an_answer_in_one_piece_or_of_a_temporary_chat_ends_whole(step: str, file: str, client: str) -> None:
+    """0.6.41: the provider's body, then the end; and an id that begins with `local:`."""
+    answers = [
+        turns.message(id_)
+        for id_, turns in replay("0.6.41", file, step, client).items()
+        if turns.message(id_).content
+    ]
+    (message,) = answers
+    assert message.content.split() == [f"word{number}" for number in range(20)]
+    assert message.done
+
+
+def test_an_error_in_mid_stream_ends_with_the_text_and_the_error() -> None:
+    """0.6.41 sends the error among the pieces, then an ordinary end: both stand."""
+    answers = [
+        turns.message(id_)
+        for id_, turns in replay("0.6.41", "events", "AI chat, provider error in mid-stream", "user1").items()
+    ]
+    (message,) = [answer for answer in answers if answer.content]
+    assert message.content == "word0 word1 word2 word3 word4"
+    assert message.error["content"]["code"] == 500
+    assert message.done
+
+
+@pytest.mark.parametrize("release", ["0.6.41", "0.12.4"])
+def test_recorded_pieces_never_show_anything_but_a_beginning_of_the_answer(release: str) -> None:
+    """W-45: whichever piece is the first one heard, and without any document, nothing wrong is shown."""
+    for start in (0, 1, 5, 12):
+        turns: Turns | None = None
+        shown: list[str] = []
+        lines = [
+            line["data"]
+            for line in recorded(release, "events")
+            if line["step"] == "AI chat, new" and line["client"] == "user1" and line["event"] == "events"
+        ]
+        about = next(data["message_id"] for data in lines if "completion" in data["data"]["type"])
+        pieces = [d for d in lines if d["message_id"] == about and "completion" in d["data"]["type"]]
+        for data in pieces[start:]:
+            event = parse_event("events", data)
+            assert isinstance(event, ChatEnvelope)
+            turns = turns or beginning(about)
+            turns.apply(event)  # type: ignore[arg-type]
+            shown.append(turns.message(about).content)
+        whole = "".join(f"word{number} " for number in range(20))
+        assert all(whole.startswith(text) for text in shown)
+        assert shown[-1].strip() == whole.strip()

@@ -301,7 +301,7 @@ class Chat(ChatActions):
         turn_id = turn_id or str(uuid.uuid4())
         if question_id is None or question_id not in self._turns:
             raise NotFound(404, "the question of this answer is gone")
-        return Answering(self, turn_id, self._asking.answer_again(question_id, model, turn_id))
+        return Answering(self, turn_id, self._asking.answer_again(question_id, model, self._fetch, turn_id))
 
     def answer(self, turn_id: str | None = None) -> Answering:
         """Follow an answer that was asked for already, by default the latest one."""

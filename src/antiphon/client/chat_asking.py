@@ -66,7 +66,7 @@ class Asking:
         """Ask the first question of a chat that does not exist yet, and give the id that the chat got."""
         return await self._ask(text, model, None, message_id, turn_id or str(uuid.uuid4()), new=True)
 
-    async def answer_again(self, question_id: str, model: str | None, turn_id: str) -> None:
+    async def answer_again(self, question_id: str, model: str | None, fetch: ChatFetch, turn_id: str) -> None:
         """Have a question of the chat answered once more, beside the answers that it has."""
         turns = self._state.turns
         if turn_id in turns and turn_id not in turns.refused:
@@ -75,7 +75,11 @@ class Asking:
         given = [turns.message(id_).model for id_ in question.children_ids if id_ in turns]
         model = model or (given[-1] if given else None) or await self._model()
         turn = asking.answer(turn_id, question_id, model, self._state.context.clock.now())
-        await self._send(question, turn, model, new=False)
+        try:
+            await self._send(question, turn, model, new=False)
+        except AntiphonError:
+            fetch.soon()  # As above.
+            raise
 
     async def _ask(
         self, text: str, model: str, parent_id: str | None, message_id: str | None, turn_id: str, *, new: bool
