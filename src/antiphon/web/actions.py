@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import JSONResponse, Response
 
 from antiphon.client.errors import AntiphonError
-from antiphon.wire import AccessGrant, ChannelForm
 
 from . import views
 from .answers import AWAY, BadRequest, Fields, answer_to, failed
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     Action = Callable[[Person, Fields], Awaitable[Response]]
 
 _OUR_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
-_KEPT: Final = ("is_private", "data", "meta", "access_control", "access_grants")
 MOST_ABOUT: Final = 2_000
 """Characters about what a channel is for."""
 
@@ -171,16 +169,9 @@ class Actions:
 
     async def create_channel(self, person: Person, fields: Fields) -> Response:
         """Make a channel that everybody may read and write in."""
-        everybody = [
-            AccessGrant(principal_type="user", principal_id="*", permission=permission)
-            for permission in ("read", "write")
-        ]
-        form = ChannelForm(
-            name=fields.words("name"),
-            description=fields.text("description", most=MOST_ABOUT, default=""),
-            access_grants=everybody,
+        made = await person.client.create_channel(
+            fields.words("name"), description=fields.text("description", most=MOST_ABOUT, default="")
         )
-        made = await person.client.rest.channels.create(form)
         return JSONResponse({"id": made.id})
 
     async def edit_channel(self, person: Person, fields: Fields) -> Response:
@@ -188,16 +179,12 @@ class Actions:
         id_ = fields.text("id")
         name = fields.words("name")
         description = fields.text("description", most=MOST_ABOUT, default="")
-        now = await person.client.rest.channels.get(id_)
-        # Of 0.6.41's form a key that is missing is a key that is emptied: even who may read.
-        kept = {key: getattr(now, key) for key in _KEPT if key in now.model_fields_set}
-        form = ChannelForm(name=name, description=description, **kept)
-        await person.client.rest.channels.update(id_, form)
+        await person.client.channel(id_).update(name=name, description=description)
         return _done()
 
     async def delete_channel(self, person: Person, fields: Fields) -> Response:
         """Delete a channel with everything written in it."""
-        await person.client.rest.channels.delete(fields.text("id"))
+        await person.client.channel(fields.text("id")).remove()
         return _done()
 
     # Chats
