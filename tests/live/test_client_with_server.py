@@ -107,7 +107,7 @@ async def test_after_a_kill_everything_missed_is_there_in_order(
         await asyncio.to_thread(server.kill)
         await until(lambda: ann.link.value.state is LinkState.WAITING)
         typed = ann.channel(channel).send("typed while it was gone")
-        assert texts(ann, channel)[-1] == "typed while it was gone"
+        await until(lambda: texts(ann, channel)[-1] == "typed while it was gone")
         await asyncio.to_thread(server.start)
         for n in range(5):
             await bob.rest.channels.post(channel, MessageForm(content=f"missed {n}"))
