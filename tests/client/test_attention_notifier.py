@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.client.hands import QUICK, HandClock
@@ -30,6 +31,12 @@ from antiphon.client.notifications_pace import BURST, GATHER, Pace
 from antiphon.wire import MessageCreated, UserSettings
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claims outlive a client: none of another test's is found here."""
+    monkeypatch.setenv("ANTIPHON_CLIENT_DIR", str(tmp_path))
+
+
 def note(number: int, path: str = "/channels/c") -> Notification:
     """Build a notification."""
     return Notification(
@@ -42,8 +49,8 @@ async def no_file() -> None:
 
 
 async def told(peer: Peer, text: str = "hello", channel: str = "c", **more: Any) -> dict[str, Any]:
-    """Let Ann say something."""
-    message = peer.add_message(text, channel=channel, **more)
+    """Let Ann say something, under an id that no other test's server has given."""
+    message = peer.add_message(text, channel=channel, **({"id": uuid4().hex} | more))
     await peer.tell("message", message, temp_id=None)
     return message
 
