@@ -129,8 +129,18 @@ class CatchUp:
             if isinstance(error, SignedOut) and not await self._context.rest.accounts.signed_in():
                 raise
             entries = []  # Channels are switched off, or not for this person.
-        if self._channel_list.load(entries, asked_at):
+        if new := self._channel_list.load(entries, asked_at):
             self._context.say("join-channels", {"auth": {"token": self._context.token}})
+            self._open_again(new)
+
+    def _open_again(self, channel_ids: tuple[str, ...]) -> None:
+        """Fetch what windows show of channels that are ours to see again."""
+        shown = self._windows.shown().channels
+        for id_ in channel_ids:
+            handle = self.channels.handles.get(id_)
+            if handle is not None and id_ in shown and not handle.timeline.loaded:
+                work = self._again(partial(self._refresh_channel, id_))
+                self._context.background().spawn(work, "a channel that is back")
 
     async def fetch_chats(self) -> None:
         """Fetch the chats again, as far as they are held."""

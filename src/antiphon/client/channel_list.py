@@ -147,7 +147,9 @@ class ChannelList:
         if entry is None:
             return
         unread = entry.unread_count and not own and message.parent_id is None
-        if unread or message.created_at == entry.last_message_at:
+        # Open WebUI 0.12 takes the thread under a message with it, without a word.
+        with_replies = message.reply_count and self._replies_count()
+        if unread or with_replies or message.created_at == entry.last_message_at:
             self.ask()
 
     def read(self, channel_id: str, stamp: int) -> None:

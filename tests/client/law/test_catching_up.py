@@ -1,0 +1,108 @@
+"""Catching up: at most four requests at once, what windows show first, the rest dropped as stale."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .flavour import OURS
+from .stage import Stage, on_stage
+from .views import View
+
+
+async def lose_and_find(stage: Stage) -> None:
+    """Cut the link and wait until it is live again."""
+    stage.network.cut()
+    await asyncio.sleep(0.001)
+    await stage.client.live()
+
+
+def view(stage: Stage) -> View:
+    """Open a window."""
+    stage.views.append(View(stage.client, lambda work: stage.work(work, opening=True)))
+    return stage.views[-1]
+
+
+def test_at_most_four_requests_are_under_way_however_many_windows_there_are() -> None:
+    """A thousand clients that come back together must not ask for everything at once."""
+
+    async def work(stage: Stage) -> None:
+        async with stage.client as client:
+            for n in range(12):
+                room = stage.server.channels.add(f"more {n}", None, "ann", [])
+                view(stage).show("channel", room.id)
+            await client.live()
+            await asyncio.sleep(5)
+            stage.network.most_at_once = 0
+            await lose_and_find(stage)
+            # The version is asked for once on each link, beside the catching up.
+            assert 4 <= stage.network.most_at_once <= 5
+            for one in stage.views:
+                one.close()
+
+    on_stage(OURS, work)
+
+
+def test_what_a_window_shows_is_asked_for_first_the_one_looked_at_before_the_others() -> None:
+    """W-09: the person waits for what they see."""
+
+    async def work(stage: Stage) -> None:
+        async with stage.client as client:
+            await client.live()
+            looked_at, shown, followed = list(stage.server.channels.rooms)
+            release = client.channel(followed).timeline.subscribe(lambda _: None)
+            await client.channel(followed).open()
+            view(stage).show("channel", looked_at)
+            stage.views[0].focus(True)
+            view(stage).show("channel", shown)
+            await asyncio.sleep(5)
+            stage.network.requests.clear()
+            await lose_and_find(stage)
+            pages = [path.split("/")[4] for path in stage.network.requests if path.endswith("/messages")]
+            assert pages == [looked_at, shown, followed]
+            places = [stage.network.requests.index(f"GET /api/v1/channels/{id_}/messages") for id_ in pages]
+            assert max(places[:2]) < stage.network.requests.index("GET /api/v1/channels/")
+            release()
+            for one in stage.views:
+                one.close()
+
+    on_stage(OURS, work)
+
+
+def test_pages_that_nobody_shows_are_dropped_as_stale() -> None:
+    """W-09: nothing is fetched that nobody looks at, and what is held is never silently old."""
+
+    async def work(stage: Stage) -> None:
+        async with stage.client as client:
+            await client.live()
+            shown, other = list(stage.server.channels.rooms)[:2]
+            await client.channel(other).open()
+            view(stage).show("channel", shown)
+            await asyncio.sleep(1)
+            stage.network.requests.clear()
+            await lose_and_find(stage)
+            assert not client.channel(other).timeline.loaded
+            assert client.channel(shown).timeline.loaded
+            assert not any(f"/{other}/messages" in path for path in stage.network.requests)
+            stage.views[0].close()
+
+    on_stage(OURS, work)
+
+
+def test_catching_up_again_while_an_answer_is_late_keeps_the_newer_one() -> None:
+    """W-15: of two fetches of the list of channels the later one wins, whichever is answered last."""
+
+    async def work(stage: Stage) -> None:
+        async with stage.client as client:
+            await client.live()
+            catch_up = client._parts.catch_up
+            stage.network.weather.answer = 5.0
+            old = asyncio.create_task(catch_up.fetch_channels())
+            await asyncio.sleep(1)
+            room = next(iter(stage.server.channels.rooms.values()))  # the server tells nobody of this rename
+            room.name = "renamed"
+            stage.network.weather.answer = 0.1
+            await catch_up.fetch_channels()
+            await old
+            assert "renamed" in [entry.name for entry in client.channels.value]
+
+    on_stage(OURS, work)
