@@ -98,9 +98,10 @@ class EventListeners:
 
     def wants(self, kind: type[Any]) -> bool:
         """Whether anybody asked for this very class, or for one that it belongs to."""
-        return any(issubclass(kind, wanted) for wanted, _ in self._callbacks.values()) or any(
-            issubclass(kind, stream.kinds) for stream in self._streams
-        )
+        for wanted, _ in self._callbacks.values():
+            if issubclass(kind, wanted):
+                return True
+        return any(issubclass(kind, stream.kinds) for stream in self._streams) if self._streams else False
 
     def tell(self, event: object) -> None:
         """Hand an event to whoever wants its class. A stream of no class in particular is one of the

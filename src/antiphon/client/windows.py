@@ -134,6 +134,8 @@ class Windows:
     def places(self, *, attended: bool) -> frozenset[Place]:
         """Give all that is on screen, threads too; `attended`: only what the person looks at now."""
         windows = [window for window in self.store.value if window.attended or not attended]
+        if not windows:
+            return frozenset()
         threads: list[Place] = [("thread", window.thread_id) for window in windows if window.thread_id]
         return frozenset([*(window.view for window in windows if window.view), *threads])
 
