@@ -429,7 +429,7 @@ class ModelChannels:
     def thread(
         self, user: str, channel_id: str, message_id: str, skip: int, limit: int, before: str | None = None
     ) -> list[dict[str, Any]]:
-        """Give a page of a thread. Open WebUI appends the root to every short page (W-19), ours once."""
+        """Give a page of a thread. Open WebUI appends the root to every short page, ours gives it once."""
         room, flavour = self.room(channel_id, user), self.server.flavour
         root = self.post_of(room, message_id)
         if flavour.ours and before == message_id:

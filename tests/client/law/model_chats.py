@@ -220,7 +220,7 @@ class ModelChats:
             if flavour.ours:
                 delta["offset"] = len(before)
             self._tell(run.talk, run.message_id, "response:completion", delta)
-            # 0.12.4 tells first and stores later (W-51): a document lags behind what was told.
+            # 0.12.4 tells first and stores later: a document lags behind what was told.
             self._store(run, run.text if flavour.ours else before)
         assert message is None or message["role"] == "assistant"
         self._later(run)
