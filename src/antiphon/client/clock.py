@@ -108,7 +108,7 @@ class Delays:
     resend_settled: float = 10.0
     """Open WebUI only: an unanswered post is sent again after the link has been live for this long."""
     lease: float = 30.0
-    """For so long a message under way belongs to the client that sends it, unless it says again that it does."""
+    """For so long a message under way belongs to the client that sends it, unless it says so again."""
     storage_watch: float = 2.0
     """How often a client looks whether another process has changed the account's file."""
     storage_again: float = 15.0

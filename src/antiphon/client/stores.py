@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from antiphon.wire import ChannelEntry, ChatEntry, ChatFolder, ChatTag, ServerConfig, SessionUser, UserSettings, Version
+from antiphon.wire import (
+    ChannelEntry,
+    ChatEntry,
+    ChatFolder,
+    ChatTag,
+    ServerConfig,
+    SessionUser,
+    UserSettings,
+    Version,
+)
 
 from .drafts import Place
 from .entries import Unsent
