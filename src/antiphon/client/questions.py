@@ -256,7 +256,8 @@ class Questions:
     # Inside
 
     def _add(self, call: Call, id_: str | None) -> None:
-        clock, limit = self._context.clock, _limit(call.event)
+        clock = self._context.clock
+        limit = OLD_LIMIT if self._context.old_dialect else _limit(call.event)
         left = None if limit is None else max(limit - self._context.delays.answer_margin, 1.0)
         deadline = None if left is None else clock.now() + left
         question = Question(self, call, id_ or uuid4().hex, deadline)
