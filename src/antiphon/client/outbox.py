@@ -315,14 +315,13 @@ class Outbox:
             self._storage.failed(error)
         return not self.waiting(channel_id)
 
-    async def sent(self, entry: Entry, message: Message, stamp: int, asked_at: int) -> None:
-        """The server has answered."""
+    async def sent(self, entry: Entry, message: Message, stamp: int, asked_at: int, *, tried: bool) -> None:
+        """The server has answered. `tried`: an earlier post, not answered, may be what it has stored."""
         already = entry.state == "sent"
-        uncertain = entry.posted is not None and not self._context.ours
         self._confirm(entry, message, stamp, asked_at=asked_at)
         if not already:
             await self._ledger.settle(entry, message)
-        if uncertain or self._views.refreshed_after(entry, asked_at):
+        if tried or self._views.refreshed_after(entry, asked_at):
             self._views.look_again(entry)
 
     async def refused(self, entry: Entry, reason: str, posted: str | None) -> None:

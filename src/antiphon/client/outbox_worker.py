@@ -35,8 +35,8 @@ class Books(Protocol):
         """The file has nothing that waits in a channel; tell whether that is so by now."""
         ...
 
-    async def sent(self, entry: Entry, message: Message, stamp: int, asked_at: int) -> None:
-        """The server has it."""
+    async def sent(self, entry: Entry, message: Message, stamp: int, asked_at: int, *, tried: bool) -> None:
+        """The server has it. `tried`: an earlier post, not answered, may be what it has stored."""
         ...
 
     async def refused(self, entry: Entry, reason: str, posted: str | None) -> None:
@@ -139,7 +139,8 @@ class Workers:
                 await self._books.refused(entry, str(error), entry.posted)
         else:
             backoff.reset()
-            await self._books.sent(entry, message, self._context.arrivals.next(), asked_at)
+            tried = before is not None and not self._context.ours
+            await self._books.sent(entry, message, self._context.arrivals.next(), asked_at, tried=tried)
 
     async def _again(self, entry: Entry, backoff: Backoff, posted: str | None) -> None:
         if entry.waits:  # It may have been confirmed by its event, or discarded, meanwhile.
