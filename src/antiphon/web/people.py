@@ -65,9 +65,7 @@ class People:
         return await asyncio.shield(task)
 
     async def _start(self, session: Session) -> Person:
-        client = Client(
-            self._settings.server_url, token=session.token, data_dir=self._settings.client_dir
-        )
+        client = Client(self._settings.server_url, token=session.token, data_dir=self._settings.client_dir)
         await client.start()
         return self.adopt(session, client)
 
