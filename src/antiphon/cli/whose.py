@@ -34,7 +34,8 @@ class LinkSpeaker:
         if link.state is LinkState.LIVE:
             self._live(link)
         elif link.state is LinkState.WAITING:
-            reason = link.reason or "the link is down"
+            # With and without the address before it, the same reason is said once.
+            reason = (link.reason or "the link is down").removeprefix(f"{self._url} cannot be reached: ")
             if self._was_live and self._lost_at is None:
                 self._lost_at = link.since
                 self._say(f"the link is lost: {reason}; trying again until it is back")
