@@ -212,6 +212,18 @@ async def test_a_discarded_message_is_not_sent_by_the_next_client() -> None:
         assert peer.count(POST) == 1
 
 
+async def test_what_is_given_up_at_the_very_end_is_not_sent_by_the_next_client() -> None:
+    """Closing writes down what was not written yet."""
+    async with serving() as peer:
+        await away(peer)
+        async with person(peer) as client:
+            sending = client.channel("c").send("not this")
+            await until(lambda: rows(client))
+            client.channel("c").discard(sending.temp_id)
+        async with person(peer) as client:
+            assert (client.unsent, rows(client)) == (0, [])
+
+
 async def test_a_repeated_temp_id_sends_once_after_a_restart_too() -> None:
     """A browser that did not hear the answer hands its message over again, to the page that was restarted."""
     async with serving() as peer:  # an Open WebUI: it would take it for another message

@@ -13,8 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from antiphon.wire import Message
-
 from . import outbox_file
 from .account_file import AccountFile, FileUnusable
 from .context import Context
@@ -137,11 +135,14 @@ class Ledger:
         entry.posted = posted
         await self._write(lambda db: outbox_file.fail(db, entry.temp_id, self.owner, error, posted), [entry])
 
-    async def settle(self, entry: Entry, message: Message) -> None:
+    async def settle(self, entry: Entry) -> None:
         """The server has an entry. A power cut may undo it: then it is found there once more."""
-        await self._write(
-            lambda db: outbox_file.settle(db, entry.temp_id, message), [entry], lasting=not self._context.ours
-        )
+        message = entry.message
+        if message is not None:
+            lasting = not self._context.ours
+            await self._write(
+                lambda db: outbox_file.settle(db, entry.temp_id, message), [entry], lasting=lasting
+            )
 
     async def discard(self, entry: Entry) -> None:
         """The author gives an entry up."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 from antiphon.wire import Message
@@ -53,6 +53,7 @@ class Outbox:
         self._delivery = Delivery(context, self._newest, self._ledger.begin)
         self._workers = Workers(context, self._ledger, self._delivery, self)
         self._filing = False
+        self._unwritten: dict[str, Entry] = {}  # changed by its author or by an event
         self._read: tuple[AccountFile | None, int] = (None, -1)  # which file was read, and its generation
         self._version = 0
         self._over: str | None = None
@@ -125,7 +126,7 @@ class Outbox:
         entry = self._books.entries.get(temp_id)
         if entry is not None and entry.state == "failed":
             self._begin_again(entry)
-            self._spawn(self._ledger.retry(entry), entry.channel_id)
+            self._write(entry, self._ledger.retry)
 
     async def edit(self, temp_id: str, text: str) -> None:
         """Change the text of a message that waits or has failed; a failed one is sent again with it.
@@ -153,7 +154,7 @@ class Outbox:
             entry.state = "discarded"
             self._views.drop(entry)
             self._books.sending(temp_id).end("discarded", "the message was discarded")
-            self._spawn(self._ledger.discard(entry), entry.channel_id)
+            self._write(entry, self._ledger.discard)
             self._books.tell()
 
     def confirmed(self, message: Message, temp_id: str, stamp: int) -> bool:
@@ -162,7 +163,7 @@ class Outbox:
         if entry is None or message.channel_id != entry.channel_id:
             return False
         self._confirm(entry, message, stamp)
-        self._spawn(self._ledger.settle(entry, message), entry.channel_id)
+        self._write(entry, self._ledger.settle)
         return True
 
     # Life
@@ -171,7 +172,8 @@ class Outbox:
         """Nobody is signed in any more: what waits is kept for this person, or has failed without a file."""
         self._over = reason
         self._let_go(reason)
-        self._spawn(self._ledger.disown())
+        with suppress(AntiphonError):  # The client closes, and does it then.
+            self._context.background().spawn(self._ledger.disown(), "outbox file")
 
     async def finish(self) -> None:
         """Closing: let what is under way at this moment come to its end, for a little while."""
@@ -187,7 +189,7 @@ class Outbox:
         file = self._storage.file
         if file is not None:
             fresh = self._read != (file, file.generation)
-            await self._ledger.put(self._books.unfiled(all_of_them=fresh))
+            await self._ledger.put([*self._books.unfiled(all_of_them=fresh), *self._unwritten.values()])
         await self._ledger.disown()
         for entry in self._books.fresh:
             self._views.show(entry)
@@ -283,9 +285,8 @@ class Outbox:
 
     def _settled_elsewhere(self, held: Entry, row: Entry) -> None:
         """Another process has sent it, or the file knew it as sent from before."""
-        stamp = self._context.arrivals.next()
         if row.message is not None:
-            self._confirm(held, row.message, stamp, asked_at=0)
+            self._confirm(held, row.message, self._context.arrivals.next(), asked_at=0)
         else:
             self._books.entries.pop(held.temp_id, None)
             self._views.drop(held)
@@ -320,7 +321,7 @@ class Outbox:
         already = entry.state == "sent"
         self._confirm(entry, message, stamp, asked_at=asked_at)
         if not already:
-            await self._ledger.settle(entry, message)
+            await self._ledger.settle(entry)
         if tried or self._views.refreshed_after(entry, asked_at):
             self._views.look_again(entry)
 
@@ -385,15 +386,15 @@ class Outbox:
     def _newest(self, entry: Entry) -> int:
         return max(self._views.newest(entry), self._last_message_at(entry.channel_id))
 
-    def _spawn(self, work: object, channel_id: str | None = None) -> None:
-        """Write in the background; the work in the channel goes on after it."""
+    def _write(self, entry: Entry, write: Callable[[Entry], Awaitable[object]]) -> None:
+        """Write in the background, or when the client closes; the work in the channel goes on after it."""
 
-        async def write() -> None:
-            await work  # type: ignore[misc]
-            if channel_id is not None:
-                self._workers.wake(channel_id)
+        async def work() -> None:
+            await write(entry)
+            if self._unwritten.get(entry.temp_id) is entry:
+                del self._unwritten[entry.temp_id]
+            self._workers.wake(entry.channel_id)
 
-        try:
-            self._context.background().spawn(write(), "outbox file")
-        except AntiphonError:
-            work.close()  # type: ignore[attr-defined]
+        self._unwritten[entry.temp_id] = entry
+        with suppress(AntiphonError):
+            self._context.background().spawn(work(), "outbox file")

@@ -32,6 +32,7 @@ class Tasks:
         task = self._group.create_task(self._guarded(work, name), name=f"antiphon:{name}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: work.close())  # where it was ended before it began
         return task
 
     async def _guarded(self, work: Coroutine[Any, Any, Any], name: str) -> None:
