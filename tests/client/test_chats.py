@@ -11,7 +11,7 @@ from aiohttp import web
 from tests.client.hands import QUICK
 from tests.client.peer import Peer, no, ok, serving, until
 
-from antiphon import Client, Rejected, SignedOut
+from antiphon import Client, Rejected, SignedOut, wire
 from antiphon.client import LinkState
 from antiphon.client.turns import ChatReset, RunningChanged, TurnAdded, TurnChanged
 
@@ -450,6 +450,38 @@ async def test_pieces_after_a_gap_are_held_back_until_their_place_is_known() -> 
         await peer.emit("events", event("k", "a", "chat:reload", None))
         await until(lambda: chat.turns()[-1].content == "".join(WORDS[:30]))
         assert all("".join(WORDS).startswith(text) for text in shown)
+
+
+async def test_pieces_that_the_inbox_had_no_room_for_leave_no_hole() -> None:
+    """W-45: what comes after an overflow is held back, as after a lost link."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        peer.chats["k"] = row("k", "", done=False)
+        peer.tasks["k"] = ["t"]
+        await client.live()
+        chat = client.chat("k")
+        await chat.open()
+        words = [f"word{number} " for number in range(6_000)]
+        client.open_window().show_chat("k")
+        await begin(peer)
+        await peer.emit("events", event("k", "a", "response:completion", piece(words[0])))
+        await until(lambda: chat.turns()[-1].content == words[0])
+        shown, more = list[str](), words[5_000:5_010]
+
+        def arrive(pieces: list[str]) -> None:
+            for word in pieces:
+                client._parts.arrived("events", event("k", "a", "response:completion", piece(word)), None)
+
+        def room_again(_: Any) -> None:
+            arrive([more.pop(0)] if more else [])
+
+        chat.subscribe(lambda _: shown.append(chat.turns()[-1].content))
+        client.on(wire.ResponseDelta, room_again)
+        arrive(words[1:5_000])  # All at once: nobody takes them meanwhile.
+        await until(lambda: client.counts.typed > 4_096 + 5)
+        assert all("".join(words).startswith(text) for text in shown)
+        peer.chats["k"]["chat"]["history"]["messages"]["a"]["content"] = "".join(words[:5_010])
+        await lose_and_find(peer, client)
+        await until(lambda: chat.turns()[-1].content == "".join(words[:5_010]))
 
 
 async def test_an_answer_heard_from_its_beginning_needs_no_document() -> None:

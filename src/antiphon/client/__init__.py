@@ -1,5 +1,6 @@
 """The live client: one link to a server as one person, with stores that stay true."""
 
+from .answering import Answering, Delta
 from .attention import Chime, Notification
 from .channel import Channel
 from .chat import Chat
@@ -15,6 +16,7 @@ from .turns import ChatChange, ChatReset, RunningChanged, TurnAdded, TurnChanged
 from .windows import Window
 
 __all__ = [
+    "Answering",
     "BadReply",
     "Change",
     "Channel",
@@ -25,6 +27,7 @@ __all__ = [
     "Client",
     "Clock",
     "Delays",
+    "Delta",
     "Derived",
     "Inserted",
     "Link",

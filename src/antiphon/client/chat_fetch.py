@@ -29,6 +29,7 @@ class ChatFetch:
         self._loaded_now = loaded_now
         self._refetch = Refetch(state.context, self.refresh, "a chat")
         self._early: deque[tuple[wire.ChatEvent, int]] = deque(maxlen=EARLY)
+        self._overflown = False  # more came than could be kept
         self._requests = 0
         self._as_of = 0  # when what is held was asked for
         self._stale_until = 0  # what was asked for before is stale: something was missed since
@@ -36,6 +37,7 @@ class ChatFetch:
     def keep(self, event: wire.ChatEvent, stamp: int) -> None:
         """Keep an event while a document is under way: that may be older than the event."""
         if self._requests:
+            self._overflown |= len(self._early) == EARLY
             self._early.append((event, stamp))
 
     def soon(self) -> None:
@@ -80,6 +82,9 @@ class ChatFetch:
             self._requests -= 1
             if not self._requests:
                 self._early.clear()
+                if self._overflown:
+                    self._overflown = False
+                    self.soon()
         return True
 
     def _load(self, row: ChatRow, asked_at: int, *, running: bool) -> None:

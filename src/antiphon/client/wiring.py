@@ -196,8 +196,10 @@ class Parts:
             return
         try:
             event = self._parse(name, payload)
-            if not self.inbox.put(event, answer) and answer is not None:
-                self.calls.refuse(answer, "This client is too busy.", event)
+            if not self.inbox.put(event, answer):
+                self.chats.missed()  # What is put after it has a gap before it.
+                if answer is not None:
+                    self.calls.refuse(answer, "This client is too busy.", event)
         except Exception as error:  # noqa: BLE001 - whatever a server may send must not end the socket's reading
             self.context.faults.report("an event's way in", error)
 
@@ -261,6 +263,7 @@ class Parts:
         self.channels.reading.left()
 
     def _overflowed(self, dropped: int) -> None:
+        self.chats.missed()
         log.warning("%d events were dropped because too many came at once; catching up", dropped)
         self.context.faults.repair()  # With growing delays, where a flood goes on.
 
