@@ -87,6 +87,11 @@ class Acts:
         """Another person posts, perhaps an answer to something, perhaps with a file."""
         self._post("ann", a, b)
 
+    def ann_posts_much(self, a: int, b: int) -> None:
+        """Another person posts more than a page holds."""
+        for _ in range(5 + b % 20):
+            self._post("ann", a, 0)
+
     def ann_replies(self, a: int, b: int) -> None:
         """Another person replies in a thread."""
         self._reply("ann", a, b)

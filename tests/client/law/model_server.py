@@ -49,6 +49,8 @@ class ModelServer:
         self.repeats: set[str] = set()
         """Kinds of events that are told twice from now on."""
         self.untold: set[tuple[str, str]] = set()
+        self.refused: set[str] = set()
+        """Channels and chats of which a request was refused."""
         self.strange: list[str] = []
         """Requests that the model does not know."""
         self._ids: dict[str, itertools.count[int]] = {}
@@ -193,6 +195,7 @@ class ModelServer:
                 method, path.strip("/").split("/"), user, json.loads(body) if body else {}, query
             )
         except Refusal as refusal:
+            self.refused.update(path.strip("/").split("/")[3:4])
             return refusal.status, json.dumps({"detail": refusal.detail}).encode()
         return 200, json.dumps(value).encode()
 

@@ -33,7 +33,7 @@ EVERYTHING = [
 ]
 THEMES: dict[str, list[str]] = {
     "pages": [
-        "we_scroll_back", "we_scroll_back", "we_scroll_back", "we_look_at", "we_look_away",
+        "we_scroll_back", "we_scroll_back", "we_scroll_back", "we_look_at", "we_look_away", "ann_posts_much",
         "we_open_a_thread",
         "ann_deletes", "ann_deletes", "ann_edits", "ann_reacts", "ann_pins", "ann_posts", "ann_replies",
         "things_are_slow", "the_line_is_cut", "the_line_is_cut", "a_fetch_goes_wrong", "time_passes",
@@ -76,6 +76,8 @@ THEMES: dict[str, list[str]] = {
 }  # fmt: skip
 
 COLD: Step = ("we_start_cold", 0, 0)
+SLOW: Step = ("things_are_slow", 0, 2)
+"""From the beginning answers are late, and what is told overtakes them."""
 NUMBERS = st.integers(0, MOST_NUMBER)
 
 
@@ -83,7 +85,7 @@ def scripts(theme: str) -> st.SearchStrategy[list[Step]]:
     """Give the scripts about a theme; a quarter of the steps lets time pass, some begin without a link."""
     names = THEMES[theme]
     step = st.tuples(st.sampled_from(["time_passes"] * (len(names) // 3) + names), NUMBERS, NUMBERS)
-    beginning: st.SearchStrategy[list[Step]] = st.sampled_from([[], [], [], [COLD]])
+    beginning: st.SearchStrategy[list[Step]] = st.sampled_from([[], [], [COLD], [SLOW]])
     return st.builds(list.__add__, beginning, st.lists(step, min_size=1, max_size=MOST_STEPS))
 
 
@@ -91,7 +93,7 @@ def random_script(theme: str, random: Random) -> list[Step]:
     """Give a script without hypothesis, which is quicker and does not shrink."""
     names = THEMES[theme]
     choice = ["time_passes"] * (len(names) // 3) + names
-    beginning = [COLD] if random.random() < 0.2 else []
+    beginning: list[Step] = random.choice([[], [], [COLD], [SLOW]])
     steps = [
         (random.choice(choice), random.randint(0, MOST_NUMBER), random.randint(0, MOST_NUMBER))
         for _ in range(random.randint(1, MOST_STEPS))

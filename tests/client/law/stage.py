@@ -23,7 +23,7 @@ from .acts import Acts
 from .flavour import Flavour
 from .model_server import ModelServer
 from .seams import Network
-from .truth import compare, exactly_once_and_in_order
+from .truth import compare, exactly_once_and_in_order, holes
 from .views import View
 from .virtual_time import VirtualClock, VirtualLoop, run
 
@@ -109,6 +109,7 @@ class Stage:
                 await self.acts.begin()
             for name, *numbers in script:
                 await self.acts.do(name, numbers)
+                self.wrong += holes(self)
             await self.come_to_rest()
             await self.hold("when everything has come to rest", with_untold=False)
             if self.server.untold:

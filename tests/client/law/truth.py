@@ -25,6 +25,19 @@ async def compare(stage: Stage, fresh: Client, *, with_untold: bool) -> list[str
     ]
 
 
+def holes(stage: Stage) -> list[str]:
+    """Say which answers are shown with a hole while they are written; ours says where each piece belongs."""
+    if not stage.flavour.ours:
+        return []
+    texts = {run.message_id: run.text for run in stage.server.chats.runs.values()}
+    return [
+        f"of {texts[turn.id]!r} is shown {turn.content!r}"
+        for id_ in stage.acts.touched_chats
+        for turn in stage.client.chat(id_).turns()
+        if turn.id in texts and not texts[turn.id].startswith(turn.content)
+    ]
+
+
 def exactly_once_and_in_order(stage: Stage) -> list[str]:
     """Say which messages that were sent are lost, stand twice, or in another order."""
     wrong: list[str] = []
@@ -37,6 +50,8 @@ def exactly_once_and_in_order(stage: Stage) -> list[str]:
             wrong.append(f"{sent.text!r} is stored {len(found)} times")
         if state == "confirmed" and not found:
             wrong.append(f"{sent.text!r} is said to be sent, and is not stored")
+        if state == "failed" and sent.channel_id not in stage.server.refused:
+            wrong.append(f"{sent.text!r} was given up, and nobody refused it: {sent.sending.error}")
         if state not in {"confirmed", "failed", "discarded"}:
             wrong.append(f"{sent.text!r} is still {state}")
         if state == "confirmed" and found and not sent.again:
