@@ -80,6 +80,17 @@ def test_w15_a_list_that_a_later_request_has_overtaken_is_dropped() -> None:
     assert [one.id for one in channels.store.value] == ["c"]
 
 
+def test_a_channel_that_left_the_list_is_not_brought_back_by_an_older_one() -> None:
+    """The list was asked for before the channel was deleted or hidden, and comes after it."""
+    channels = ChannelList(lambda: None)
+    channels.load([entry(), entry("d")], asked_at=1)
+    channels.removed("c", 5)
+    channels.load([entry(), entry("d")], asked_at=4)
+    assert [one.id for one in channels.store.value] == ["d"]
+    channels.load([entry(), entry("d")], asked_at=6)
+    assert [one.id for one in channels.store.value] == ["c", "d"]
+
+
 def test_w28_a_deletion_of_what_was_unread_asks_the_server() -> None:
     """Only the server knows whether it had been read, and what the last message is now."""
     asked: list[int] = []

@@ -80,7 +80,7 @@ class Channel(ChannelAffairs):
             await self.refresh()
         except (NotFound, Refused):
             self.gone()
-            self._list.removed(self.id)
+            self._list.removed(self.id, self._context.arrivals.next())
             raise
 
     async def refresh(self) -> None:

@@ -79,7 +79,7 @@ class ChannelAffairs:
     async def remove(self) -> None:
         """Delete the channel with everything written in it."""
         await self._context.rest.channels.delete(self.id)
-        self._list.removed(self.id)
+        self._list.removed(self.id, self._context.arrivals.next())
         self.gone()
 
     async def mute(self, muted: bool = True) -> None:
@@ -97,7 +97,7 @@ class ChannelAffairs:
     async def hide(self) -> None:
         """Take a direct conversation out of this person's list; the next message brings it back."""
         await self._context.rest.channels.hide(self.id, True)
-        self._list.removed(self.id)
+        self._list.removed(self.id, self._context.arrivals.next())
 
     async def show(self) -> None:
         """Bring a hidden direct conversation back into the list."""
@@ -119,7 +119,7 @@ class ChannelAffairs:
         form = MembersForm(user_ids=list(user_ids))
         await self._asked(lambda: self._context.rest.channels.remove_members(self.id, form))
         if self._context.user_id in user_ids:
-            self._list.removed(self.id)
+            self._list.removed(self.id, self._context.arrivals.next())
             self.gone()
         else:
             self.look_after()
@@ -159,7 +159,7 @@ class ChannelAffairs:
         try:
             await self.refresh_detail()
         except (NotFound, Refused):
-            self._list.removed(self.id)
+            self._list.removed(self.id, self._context.arrivals.next())
             self.gone()
 
     def _forget_detail(self) -> None:

@@ -175,9 +175,9 @@ class ChannelList:
         self._strangers.clear()
         self.ask()
 
-    def removed(self, channel_id: str, stamp: int | None = None) -> None:
+    def removed(self, channel_id: str, stamp: int) -> None:
         """The channel is gone, or not ours to see."""
-        self._note(channel_id, _Happened(self._as_of if stamp is None else stamp, gone=True))
+        self._note(channel_id, _Happened(stamp, gone=True))
         if self.get(channel_id) is not None:
             self._set(entry for entry in self.store.value if entry.id != channel_id)
 

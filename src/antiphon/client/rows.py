@@ -55,3 +55,11 @@ class Reset:
 
 
 Change = Inserted | Replaced | Removed | Reset
+
+
+def alike(before: Row | None, after: Row | None) -> bool:
+    """Tell whether two rows of a message look the same; only with own changes are there equal copies."""
+    if before is None or after is None:
+        return before is after
+    same = before.message is after.message or (after.changing and before.message == after.message)
+    return same and before.changing == after.changing

@@ -23,7 +23,7 @@ from .early import Deletions, Early
 from .held import Held, HeldMessages, Place, place_of
 from .message_merge import completed, plain, requoted
 from .optimistic import OwnChanges
-from .rows import Change, Inserted, Removed, Replaced, Reset, Row
+from .rows import Change, Inserted, Removed, Replaced, Reset, Row, alike
 from .store import Listeners, Unsubscribe
 from .unconfirmed import Unconfirmed
 
@@ -345,7 +345,7 @@ class Timeline:
     def _show(self, held: Held) -> None:
         """Tell what the row of a message is now, if it is another than before."""
         before, after = held.row, self._drawn(held)
-        if _alike(before, after):
+        if alike(before, after):
             return
         held.row = after
         if after is None:
@@ -390,11 +390,3 @@ class Timeline:
         self._rows = None
         if not self._quiet:
             self._listeners.tell(change)
-
-
-def _alike(before: Row | None, after: Row | None) -> bool:
-    """Tell whether two rows of a message look the same; only with own changes are there equal copies."""
-    if before is None or after is None:
-        return before is after
-    same = before.message is after.message or (after.changing and before.message == after.message)
-    return same and before.changing == after.changing
