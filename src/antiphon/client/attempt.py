@@ -101,6 +101,9 @@ class Attempts:
                     await socket.open(context.url, context.token, [transport])
             except (ConnectFailed, TimeoutError):
                 log.info("no connection by %s; trying another way", transport)
+                # It may stand on the server's side by now, and two would bring every event twice.
+                await socket.close()
+                sockets.remove(socket)
             else:
                 return socket, transport
         socket = self._new(sockets)

@@ -105,6 +105,15 @@ FOUND: dict[str, tuple[Sequence[Flavour], list[Step]]] = {
             ("ann_lets_us_in_or_out", 0, 0),
         ],
     ),
+    "a socket that opens too late, so that polling is tried, brings no event a second time": (
+        (OURS,),
+        [
+            ("we_start_cold", 0, 0),
+            ("things_are_slow", 3, 0),
+            ("time_passes", 7, 0),
+            ("ann_posts", 0, 0),
+        ],
+    ),
     "a chat that is completed after a silent line moves to the front": (
         EVERYWHERE,
         [("the_line_dies_silently", 0, 0), ("we_ask", 0, 0)],
