@@ -319,7 +319,7 @@ async def test_an_overflowing_inbox_says_so_and_catches_up(caplog: pytest.LogCap
         client.open_window().show_channel("c")
         await client.channel("c").open()
         lists = peer.count("GET /api/v1/channels/")
-        client._parts.inbox._queue._maxsize = 5  # type: ignore[attr-defined]
+        client._parts.inbox.capacity = 5
         sid = next(iter(peer.sids))
         messages = [peer.add_message(f"text {n}") for n in range(50)]
         envelope = {"channel_id": "c", "data": {"type": "message"}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -35,17 +36,19 @@ class Inbox:
 
     def __init__(self, arrivals: Arrivals, capacity: int = CAPACITY) -> None:
         self._arrivals = arrivals
-        self._queue: asyncio.Queue[Received] = asyncio.Queue(capacity)
+        self._waiting: deque[Received] = deque()
+        self._some = asyncio.Event()
+        self.capacity = capacity
         self.dropped = 0
 
     def put(self, event: ServerEvent, answer: Answer | None = None) -> bool:
         """Take an event; False when there was no room for it."""
         received = Received(event, self._arrivals.next(), answer)
-        try:
-            self._queue.put_nowait(received)
-        except asyncio.QueueFull:
+        if len(self._waiting) >= self.capacity:
             self.dropped += 1
             return False
+        self._waiting.append(received)
+        self._some.set()
         return True
 
     async def consume(
@@ -59,11 +62,13 @@ class Inbox:
         An error of `take` is told to `failed`, and the next event has its turn.
         """
         while True:
-            received = await self._queue.get()
-            try:
-                take(received)
-            except Exception as error:  # noqa: BLE001 - one event that a reducer stumbles over must not stop all others
-                failed(error)
-            if self.dropped and self._queue.empty():
+            await self._some.wait()
+            while self._waiting:
+                try:
+                    take(self._waiting.popleft())
+                except Exception as error:  # noqa: BLE001 - one event that a reducer stumbles over must not stop all others
+                    failed(error)
+            self._some.clear()
+            if self.dropped:
                 dropped, self.dropped = self.dropped, 0
                 overflowed(dropped)
