@@ -301,6 +301,8 @@ class Timeline:
             self._insert(message, as_of, stamp, temp_id)
         elif (row := self._hold(message, as_of, stamp, temp_id).row) is not None:
             self._changed(Replaced(temp_id, row))
+        else:
+            self._changed(Removed(temp_id))  # It is being deleted already.
 
     # Inside
 

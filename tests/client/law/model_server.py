@@ -199,6 +199,12 @@ class ModelServer:
             return refusal.status, json.dumps({"detail": refusal.detail}).encode()
         return 200, json.dumps(value).encode()
 
+    def answer_lost(self, path: str) -> None:
+        """The client will not hear what became of a request; Open WebUI tells nothing of a changed chat."""
+        parts = path.strip("/").split("/")
+        if not self.flavour.ours and parts[2:3] == ["chats"] and len(parts) > 3:
+            self.untold.add(("chat", parts[3]))
+
     def _route(
         self, method: str, parts: list[str], user: str | None, form: dict[str, Any], query: Mapping[str, str]
     ) -> Any:

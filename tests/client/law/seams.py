@@ -233,6 +233,14 @@ class ModelExchange:
                 network.late.append(network.loop.call_later(wait, _if_up, network.server, carry_out))
                 raise Unreachable("the connection broke", sent=True)
         status, answer = carry_out()
+        try:
+            return await self._back(flight, fate, status, answer)
+        except BaseException:  # also when nobody waits for it any more
+            network.server.answer_lost(path)
+            raise
+
+    async def _back(self, flight: Flight, fate: Fate | None, status: int, answer: bytes) -> tuple[int, bytes]:
+        network, weather = self._network, self._network.weather
         if fate is Fate.LOST_AFTER:
             raise Unreachable("the connection broke", sent=True)
         if fate is Fate.SILENT_AFTER:

@@ -114,6 +114,10 @@ FOUND: dict[str, tuple[Sequence[Flavour], list[Step]]] = {
             ("ann_posts", 0, 0),
         ],
     ),
+    "a message deleted before its sending was confirmed is taken from the view": (
+        EVERYWHERE,
+        [("we_send", 0, 0), ("time_passes", 1, 0), ("we_delete", 0, 0)],
+    ),
     "a chat that is completed after a silent line moves to the front": (
         EVERYWHERE,
         [("the_line_dies_silently", 0, 0), ("we_ask", 0, 0)],
