@@ -106,7 +106,7 @@ async def _timelines(stage: Stage, fresh: Client, untold: set[tuple[str, str]]) 
                 wrong.append(f"{id_} is not ours to see, and still held")
             continue
         if not timeline.loaded:
-            if id_ in shown:
+            if id_ in shown and ("list", id_) not in untold:
                 wrong.append(f"{id_} is shown, and not loaded")
             continue
         theirs = fresh.channel(id_)
@@ -133,6 +133,8 @@ async def _threads(stage: Stage, fresh: Client, untold: set[tuple[str, str]]) ->
         if root_id not in room.posts:
             if not mine.gone.value:
                 wrong.append(f"the thread {view.place[1]} is gone, and does not say so")
+            continue
+        if view.refused or ("list", channel_id) in untold:
             continue
         if not mine.timeline.loaded or mine.root.value is None:
             wrong.append(f"the thread {view.place[1]} is shown, and not loaded")

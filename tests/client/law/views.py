@@ -24,13 +24,15 @@ class View:
         self._opening: asyncio.Task[None] | None = None
         self.place: tuple[str, str] | None = None
         self.timeline: Timeline
+        self.refused = False
+        """Whether the server would not show it; the application leaves it at that."""
         self.rows: list[Row] = []
         self.wrong: list[str] = []
 
     def show(self, kind: str, id_: str) -> None:
         """Show a channel, a chat, or (`channel/message`) a thread."""
         self.leave()
-        self.place = kind, id_
+        self.place, self.refused = (kind, id_), False
         handle: Any
         if kind in {"channel", "thread"}:
             channel_id, _, root_id = id_.partition("/")
@@ -78,6 +80,7 @@ class View:
                 await handle.open()
             except AntiphonError as error:
                 if not passing(error):
+                    self.refused = True
                     return
                 await asyncio.sleep(1)
             else:
