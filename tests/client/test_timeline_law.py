@@ -287,7 +287,8 @@ class ChannelMachine(RuleBasedStateMachine):
     def the_changes_told_make_up_the_rows(self) -> None:
         """The changes told make up the rows."""
         for view in self.views:
-            assert view.rows == list(view.timeline.rows())
+            rows = list(view.timeline.rows())
+            assert view.rows == rows, (view.rows, rows)
 
     @invariant()
     def pending_rows_stand_last(self) -> None:
