@@ -102,6 +102,7 @@ class ChatActions:
         row = await self._context.rest.chats.save(self._state.id, ChatDocument(title=title))
         self._retitle(row.title)
         self._list.renamed(self._state.id, row.title)
+        self._fetch.soon()  # A document that is on its way may be older than this.
 
     async def delete(self) -> None:
         """Delete the chat."""

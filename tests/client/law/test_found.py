@@ -118,6 +118,15 @@ FOUND: dict[str, tuple[Sequence[Flavour], list[Step]]] = {
         EVERYWHERE,
         [("we_send", 0, 0), ("time_passes", 1, 0), ("we_delete", 0, 0)],
     ),
+    "a title given here stays, though an older document is on its way": (
+        EVERYWHERE,
+        [
+            ("time_passes", 6, 0),
+            ("we_ask_elsewhere", 0, 0),
+            ("we_rename_a_chat", 0, 0),
+            ("we_look_at", 0, 2),
+        ],
+    ),
     "a chat that is completed after a silent line moves to the front": (
         EVERYWHERE,
         [("the_line_dies_silently", 0, 0), ("we_ask", 0, 0)],
