@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .client import Client, Delays, Link, LinkState, Store
-    from .client.bot import Bot
-    from .client.bot_messages import IncomingMessage, IncomingReaction
+    from .client.bots.bot import Bot
+    from .client.bots.messages import IncomingMessage, IncomingReaction
     from .client.errors import (
         AnswerFailed,
         AntiphonError,
@@ -40,9 +40,9 @@ _HOMES = {
     "Link": "antiphon.client",
     "LinkState": "antiphon.client",
     "Store": "antiphon.client",
-    "Bot": "antiphon.client.bot",
-    "IncomingMessage": "antiphon.client.bot_messages",
-    "IncomingReaction": "antiphon.client.bot_messages",
+    "Bot": "antiphon.client.bots.bot",
+    "IncomingMessage": "antiphon.client.bots.messages",
+    "IncomingReaction": "antiphon.client.bots.messages",
     "AnswerFailed": "antiphon.client.errors",
     "AntiphonError": "antiphon.client.errors",
     "BadAnswer": "antiphon.client.errors",

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from antiphon.client.channels.timeline import Change, Inserted, Removed, Replaced, Row, Timeline
 from antiphon.client.errors import NotFound, Rejected
-from antiphon.client.timeline import Change, Inserted, Removed, Replaced, Row, Timeline
 from antiphon.wire import (
     ChannelDetail,
     ChannelEntry,

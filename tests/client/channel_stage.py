@@ -11,16 +11,16 @@ from anyio.lowlevel import checkpoint
 from tests.client.channel_model import ME, Door, Server
 from tests.client.hands import HandClock
 
-from antiphon.client.channel_list import ChannelList
-from antiphon.client.channels import ChannelReducer
+from antiphon.client.attention.windows import Windows
+from antiphon.client.channels.channel_list import ChannelList
+from antiphon.client.channels.reducer import ChannelReducer
+from antiphon.client.channels.typing import TypingPeople
 from antiphon.client.clock import Delays
 from antiphon.client.context import Context
-from antiphon.client.link import Link, LinkState
-from antiphon.client.outbox import Outbox
+from antiphon.client.link.link import Link, LinkState
+from antiphon.client.outbox.outbox import Outbox
 from antiphon.client.store import Store
 from antiphon.client.tasks import Tasks
-from antiphon.client.typing import TypingPeople
-from antiphon.client.windows import Windows
 from antiphon.wire import (
     ChannelEntry,
     ChannelEnvelope,

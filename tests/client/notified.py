@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from antiphon import Client
-from antiphon.client.attention import Notification
+from antiphon.client.attention.attention import Notification
 
 
 def say(**what: object) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.client.account_file import KEPT_ASIDE, AccountFile, FileUnusable, file_name
+from antiphon.client.kept.account_file import KEPT_ASIDE, AccountFile, FileUnusable, file_name
 
 NOTES = ("CREATE TABLE notes (text TEXT NOT NULL)",)
 URL = "http://one.test:8400"

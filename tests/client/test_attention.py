@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.client.peer import event_template, recorded
 
-from antiphon.client.attention import Chime, Notification, Outcome, Seen, Situation, decide
-from antiphon.client.attention_preview import MOST, preview
-from antiphon.client.windows import Windows
+from antiphon.client.attention.attention import Chime, Notification, Outcome, Seen, Situation, decide
+from antiphon.client.attention.preview import MOST, preview
+from antiphon.client.attention.windows import Windows
 from antiphon.wire import ChannelEntry, UserSettings, parse_event
 
 ME, ANN = "me", {"id": "ann", "name": "Ann", "role": "user"}

@@ -15,9 +15,8 @@ from tests.client.peer import Peer, serving, until
 
 from antiphon import Client
 from antiphon.client import LinkState
-from antiphon.client.account_file import AccountFile, FileUnusable
-from antiphon.client.attention import Chime, Notification
-from antiphon.client.claims import (
+from antiphon.client.attention.attention import Chime, Notification
+from antiphon.client.attention.claims import (
     CLEARED_EVERY,
     KEPT_FOR,
     MOST_KEPT,
@@ -27,7 +26,8 @@ from antiphon.client.claims import (
     Wish,
     in_process,
 )
-from antiphon.client.notifications_pace import BURST, GATHER, Pace
+from antiphon.client.attention.pace import BURST, GATHER, Pace
+from antiphon.client.kept.account_file import AccountFile, FileUnusable
 from antiphon.wire import MessageCreated, UserSettings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.client.backoff import Backoff
+from antiphon.client.link.backoff import Backoff
 
 
 @given(failures=st.integers(0, 200), draw=st.floats(0, 1, exclude_max=True))

@@ -17,7 +17,7 @@ from tests.client.peer import Peer, serving, until
 
 from antiphon import Bot, Client, IncomingMessage, IncomingReaction, SignedOut
 from antiphon.client import LinkState
-from antiphon.client.conversations import Conversations
+from antiphon.client.bots.conversations import Conversations
 
 DELAYS = replace(QUICK, random=lambda: 0.0)
 
@@ -206,7 +206,7 @@ async def test_an_error_in_a_handler_is_logged_told_and_ends_nothing(
             told.append((str(error), given.text))
             raise RuntimeError("and another")
 
-        with caplog.at_level(logging.ERROR, "antiphon.client.bot"):
+        with caplog.at_level(logging.ERROR, "antiphon.client.bots.bot"):
             async with running(bot):
                 await say(peer, "bad")
                 await say(peer, "good")
@@ -340,7 +340,7 @@ async def test_a_flood_is_handled_whole_and_no_more_than_some_of_it_is_held(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What does not fit in front of a slow handler is fetched when there is room again."""
-    monkeypatch.setattr("antiphon.client.bot.MOST_WAITING", 5)
+    monkeypatch.setattr("antiphon.client.bots.bot.MOST_WAITING", 5)
     go = asyncio.Event()
     seen: list[str] = []
     async with serving() as peer:

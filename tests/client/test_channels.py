@@ -9,9 +9,9 @@ import pytest
 from tests.client.channel_model import ME, OTHER
 from tests.client.channel_stage import stage
 
-from antiphon.client.channel_list import ChannelList
+from antiphon.client.channels.channel_list import ChannelList
 from antiphon.client.errors import NotFound, Refused, Rejected
-from antiphon.client.link import Link, LinkState
+from antiphon.client.link.link import Link, LinkState
 from antiphon.wire import ChannelEntry, Message, parse_event
 
 
@@ -363,7 +363,7 @@ async def test_data_that_a_list_only_mentions_is_fetched_once(monkeypatch: pytes
 
 async def test_the_pinned_list_is_paged_and_follows_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last pinned first; a pin that comes is on top, an edited one is edited, a deleted one gone."""
-    monkeypatch.setattr("antiphon.client.pinned.PINNED_PAGE", 4)
+    monkeypatch.setattr("antiphon.client.channels.pinned.PINNED_PAGE", 4)
     async with stage() as now:
         ids = [now.server.post(OTHER, f"text {n}").id for n in range(7)]
         for id_ in ids[:6]:

@@ -13,7 +13,7 @@ from tests.client.peer import Peer, no, ok, serving, until
 
 from antiphon import Client, Rejected, SignedOut, wire
 from antiphon.client import LinkState
-from antiphon.client.turns import ChatReset, RunningChanged, TurnAdded, TurnChanged
+from antiphon.client.chats.turns import ChatReset, RunningChanged, TurnAdded, TurnChanged
 
 
 def event(chat: str, message: str, type_: str, data: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tests.client.peer import Peer, no, ok, serving, until
 
 from antiphon import Client, Rejected
 from antiphon.client import LinkState
-from antiphon.client.answering import Delta
+from antiphon.client.chats.answering import Delta
 from antiphon.client.errors import AnswerFailed
 
 

@@ -22,8 +22,8 @@ from tests.client.peer import Peer, no, ok, serving, until
 
 from antiphon import Client
 from antiphon.client import LinkState
-from antiphon.client.chat_list import unread
-from antiphon.client.chat_people import ChatPeople
+from antiphon.client.chats.chat_list import unread
+from antiphon.client.chats.people import ChatPeople
 from antiphon.client.clock import Delays
 from antiphon.wire import ChatTyping, Presence, parse_event
 

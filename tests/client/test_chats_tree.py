@@ -11,9 +11,9 @@ from tests.client.hands import QUICK
 from tests.client.peer import Peer, ok, serving, until
 
 from antiphon import Client
-from antiphon.client.chat_tree import ChatTree
+from antiphon.client.chats.tree import ChatTree
+from antiphon.client.chats.turns import ChatReset, TurnRemoved
 from antiphon.client.errors import NotFound
-from antiphon.client.turns import ChatReset, TurnRemoved
 from antiphon.wire import ChatMessage
 
 

@@ -16,7 +16,7 @@ from tests.client.peer import Peer, serving, until
 
 from antiphon import Client
 from antiphon.client import LinkState
-from antiphon.client.lifecycle import Connected, LifecycleEvent
+from antiphon.client.link.lifecycle import Connected, LifecycleEvent
 from antiphon.wire import MessageCreated
 
 TIMES = 100

@@ -8,8 +8,8 @@ import pytest
 from tests.client.peer import serving, until
 from tests.client.test_outbox_kept import away, known, person, token_of
 
-from antiphon.client.drafts import MOST_DRAFTS, MOST_TEXT
 from antiphon.client.errors import OutboxFull
+from antiphon.client.kept.drafts import MOST_DRAFTS, MOST_TEXT
 
 CHANNEL, THREAD, CHAT = ("channel", "c"), ("thread", "m1"), ("chat", "c")
 

@@ -13,19 +13,19 @@ from tests.client.peer import event_template, serving, until
 from antiphon import Client
 from antiphon.client import LinkState
 from antiphon.client.arrivals import Arrivals
-from antiphon.client.calls import MOST_AT_ONCE
-from antiphon.client.channel_list import ChannelList
+from antiphon.client.attention.windows import Windows
+from antiphon.client.calls.calls import MOST_AT_ONCE
+from antiphon.client.channels.channel_list import ChannelList
+from antiphon.client.channels.reading import Reading
 from antiphon.client.clock import Delays
 from antiphon.client.context import Context
 from antiphon.client.errors import Lagged
 from antiphon.client.inbox import Inbox
-from antiphon.client.link import Link
+from antiphon.client.link.link import Link
 from antiphon.client.listeners import WAITING, EventListeners, EventStream
-from antiphon.client.reading import Reading
 from antiphon.client.rest import Rest
 from antiphon.client.rest.exchange import HttpExchange
 from antiphon.client.store import Store
-from antiphon.client.windows import Windows
 from antiphon.wire import (
     ChannelEntry,
     ChannelRecord,

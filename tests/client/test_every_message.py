@@ -14,9 +14,10 @@ from tests.client.hands import QUICK
 from tests.client.peer import Peer, ok, serving, until
 
 from antiphon import Client
-from antiphon.client import LinkState, every_message
-from antiphon.client.every_message import MessageFeed
-from antiphon.client.heard import MARGIN, Heard, Mark
+from antiphon.client import LinkState
+from antiphon.client.bots import every_message
+from antiphon.client.bots.every_message import MessageFeed
+from antiphon.client.bots.heard import MARGIN, Heard, Mark
 from antiphon.wire import Message
 
 DELAYS = replace(QUICK, random=lambda: 0.0)
@@ -231,7 +232,7 @@ async def test_whoever_has_no_room_is_told_later_and_nothing_is_lost() -> None:
 
 async def test_more_than_is_fetched_is_said(monkeypatch: Any) -> None:
     """What lies too far back is left out, and whoever listens hears so."""
-    monkeypatch.setattr("antiphon.client.missed.MOST_PAGES", 2)
+    monkeypatch.setattr("antiphon.client.bots.missed.MOST_PAGES", 2)
     lost: list[str] = []
     async with serving() as peer, listening(peer, lost=lost.append) as (client, _, heard):
         await peer.stop()

@@ -14,7 +14,7 @@ import socketio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from antiphon.client.socket_io import SocketIO
+from antiphon.client.link.socket_io import SocketIO
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

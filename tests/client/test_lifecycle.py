@@ -17,7 +17,7 @@ from tests.client.peer import Peer, no, ok, serving, until
 from antiphon import Client
 from antiphon.client import LinkState
 from antiphon.client.errors import AntiphonError
-from antiphon.client.lifecycle import (
+from antiphon.client.link.lifecycle import (
     AccessRefreshed,
     AttemptBegan,
     Connected,
@@ -84,7 +84,7 @@ async def test_each_turn_is_in_the_log_once_and_no_token_is(caplog: pytest.LogCa
             message = peer.add_message("a secret of ann")
             await peer.tell("message", message)
             await client.rest.accounts.session_user()
-        lines = [r.message for r in caplog.records if r.name == "antiphon.client.lifecycle"]
+        lines = [r.message for r in caplog.records if r.name == "antiphon.client.link.lifecycle"]
         assert lines == [str(event) for event in events]
         assert "token-me" not in "".join(r.message for r in caplog.records if r.name.startswith("antiphon"))
         assert "a secret" not in caplog.text

@@ -11,7 +11,7 @@ from tests.client.peer import serving, until
 
 from antiphon import Client
 from antiphon.client import LinkState
-from antiphon.client.lifecycle import Connected, ConnectError
+from antiphon.client.link.lifecycle import Connected, ConnectError
 
 MANNERS: tuple[Manner, ...] = ("forbidden", "gateway", "cut", "silence")
 

@@ -22,7 +22,7 @@ from antiphon.client import LinkState
 from antiphon.client.arrivals import Arrivals
 from antiphon.client.faults import Faults
 from antiphon.client.inbox import Inbox, Received
-from antiphon.client.lifecycle import Disconnected
+from antiphon.client.link.lifecycle import Disconnected
 from antiphon.wire import MessageCreated, Unknown
 
 DEEP = "[" * 200_000

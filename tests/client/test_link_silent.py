@@ -14,8 +14,8 @@ from tests.live.fault_proxy import BOTH, FaultProxy, Weather
 from antiphon import Client
 from antiphon.client import LinkState
 from antiphon.client.clock import Delays
-from antiphon.client.lifecycle import Disconnected
-from antiphon.client.wake import WakeWatch
+from antiphon.client.link.lifecycle import Disconnected
+from antiphon.client.link.wake import WakeWatch
 
 SILENT = Weather(silent=BOTH)
 

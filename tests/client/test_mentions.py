@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from antiphon.client.mentions import found_in, mentions, of_person, readable
+from antiphon.client.channels.mentions import found_in, mentions, of_person, readable
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from antiphon.client.message_merge import plain
+from antiphon.client.channels.message_merge import plain
 from antiphon.wire import Message, PostedMessage, ReactedMessage
 
 VALUES: dict[str, Any] = {

@@ -11,7 +11,7 @@ from tests.client.peer import Peer, no, ok, serving, until
 
 from antiphon import Client, SendFailed
 from antiphon.client import LinkState
-from antiphon.client.outbox import REMEMBERED
+from antiphon.client.outbox.outbox import REMEMBERED
 
 POST = "POST /api/v1/channels/c/messages/post"
 

@@ -18,11 +18,11 @@ from tests.client.peer import Peer, account, no, ok, serving, until
 
 from antiphon import Client, SendFailed
 from antiphon.client import LinkState
-from antiphon.client.account_file import AccountFile
-from antiphon.client.entries import MOST_TEXT, MOST_WAITING
 from antiphon.client.errors import OutboxFull, UnderWay
-from antiphon.client.outbox_file import waiting
-from antiphon.client.storage import Keeping, client_folder, look_into
+from antiphon.client.kept.account_file import AccountFile
+from antiphon.client.kept.storage import Keeping, client_folder, look_into
+from antiphon.client.outbox.entries import MOST_TEXT, MOST_WAITING
+from antiphon.client.outbox.file import waiting
 
 POST = "POST /api/v1/channels/c/messages/post"
 WATCHFUL = replace(QUICK, storage_watch=0.02, storage_again=0.05, lease=0.3)

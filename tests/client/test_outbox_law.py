@@ -16,8 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from antiphon.client import outbox_file
-from antiphon.client.entries import Entry
+from antiphon.client.outbox import file as outbox_file
+from antiphon.client.outbox.entries import Entry
 from antiphon.wire import Message
 
 LEASE = 30.0

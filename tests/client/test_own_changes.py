@@ -9,8 +9,8 @@ import pytest
 from tests.client.channel_model import ME, OTHER
 from tests.client.channel_stage import Stage, stage
 
+from antiphon.client.channels.timeline import Inserted, Removed, Replaced
 from antiphon.client.errors import NotFound, Refused, Unreachable
-from antiphon.client.timeline import Inserted, Removed, Replaced
 
 NOT_YOURS = Refused(403, "Not yours.")
 

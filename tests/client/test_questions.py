@@ -13,9 +13,9 @@ from tests.client.hands import QUICK
 from tests.client.peer import Peer, ok, serving, until
 
 from antiphon import Client
+from antiphon.client.calls.answers import BadReply
+from antiphon.client.calls.questions import Question, QuestionOver
 from antiphon.client.errors import AntiphonError
-from antiphon.client.questions import Question, QuestionOver
-from antiphon.client.questions_answers import BadReply
 from antiphon.wire import Confirmation, ExecutePython, ExecuteScript
 
 FORM = {

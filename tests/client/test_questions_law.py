@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.client.hands import HandClock
 
-from antiphon.client.calls import MOST_AT_ONCE, Calls
+from antiphon.client.attention.windows import Window, Windows
+from antiphon.client.calls.calls import MOST_AT_ONCE, Calls
+from antiphon.client.calls.questions import Question, Questions
 from antiphon.client.clock import Delays
 from antiphon.client.context import Context
-from antiphon.client.link import Link, LinkState
+from antiphon.client.link.link import Link, LinkState
 from antiphon.client.listeners import EventListeners
-from antiphon.client.questions import Question, Questions
 from antiphon.client.rest import Rest
 from antiphon.client.rest.exchange import HttpExchange
 from antiphon.client.store import Store
-from antiphon.client.windows import Window, Windows
 from antiphon.wire import parse_event
 
 KINDS = {

@@ -8,7 +8,7 @@ import pytest
 from tests.client.channel_stage import Stage, stage
 from tests.client.peer import recorded
 
-from antiphon.client.mentions import mentions, readable
+from antiphon.client.channels.mentions import mentions, readable
 from antiphon.wire import ChannelEntry, Message, UserName, parse_event
 
 RELEASES = ("0.6.41", "0.12.4")

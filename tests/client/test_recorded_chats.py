@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.client.peer import recorded
 
-from antiphon.client.responses import Applied
-from antiphon.client.turns import Turns
+from antiphon.client.chats.responses import Applied
+from antiphon.client.chats.turns import Turns
 from antiphon.wire import ChatEnvelope, ChatMessage, ChatRow, Completion, History, parse_event
 
 

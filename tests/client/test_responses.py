@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.client.responses import AnswerOutput, Applied
+from antiphon.client.chats.responses import AnswerOutput, Applied
 from antiphon.wire import OutputItem, ResponseDelta, parse_event
 
 

@@ -9,10 +9,10 @@ import pytest
 from tests.client.channel_model import OTHER
 from tests.client.channel_stage import Stage, stage
 
-from antiphon.client import channel as channel_module
-from antiphon.client import thread as thread_module
+from antiphon.client.channels import channel as channel_module
+from antiphon.client.channels import thread as thread_module
+from antiphon.client.channels.thread import Thread
 from antiphon.client.errors import NotFound
-from antiphon.client.thread import Thread
 
 
 async def opened(now: Stage, replies: int = 2) -> Thread:

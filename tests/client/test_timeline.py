@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from antiphon.client.timeline import Inserted, Removed, Replaced, Reset, Row, Timeline
+from antiphon.client.channels.timeline import Inserted, Removed, Replaced, Reset, Row, Timeline
 from antiphon.wire import Message, PostedMessage, Reaction, UserName
 
 ME = UserName(id="me", name="Me", role="user")

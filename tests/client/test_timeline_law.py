@@ -15,20 +15,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.client.channel_model import ME, OTHER, PAGE, Door, Request, Server, View
 from tests.client.hands import HandClock
 
-from antiphon.client import channel as channel_module
-from antiphon.client import pinned as pinned_module
-from antiphon.client import thread as thread_module
-from antiphon.client.channel_list import ChannelList
-from antiphon.client.channels import ChannelReducer
+from antiphon.client.attention.windows import Windows
+from antiphon.client.channels import channel as channel_module
+from antiphon.client.channels import pinned as pinned_module
+from antiphon.client.channels import thread as thread_module
+from antiphon.client.channels.channel_list import ChannelList
+from antiphon.client.channels.reducer import ChannelReducer
+from antiphon.client.channels.thread import Thread
+from antiphon.client.channels.typing import TypingPeople
 from antiphon.client.clock import Delays
 from antiphon.client.context import Context
 from antiphon.client.errors import NotFound, Refused, Unreachable
-from antiphon.client.link import Link, LinkState
-from antiphon.client.outbox import Outbox, Sending
+from antiphon.client.link.link import Link, LinkState
+from antiphon.client.outbox.outbox import Outbox, Sending
 from antiphon.client.store import Store
-from antiphon.client.thread import Thread
-from antiphon.client.typing import TypingPeople
-from antiphon.client.windows import Windows
 from antiphon.wire import (
     ChannelEnvelope,
     Message,

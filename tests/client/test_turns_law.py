@@ -22,14 +22,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.client.hands import HandClock
 
-from antiphon.client.chat import Chat
-from antiphon.client.chat_list import ChatList
+from antiphon.client.chats.chat import Chat
+from antiphon.client.chats.chat_list import ChatList
+from antiphon.client.chats.turns import RunningChanged
 from antiphon.client.clock import Delays
 from antiphon.client.context import Context
 from antiphon.client.errors import AntiphonError, RequestFailed, Unreachable
-from antiphon.client.link import Link, LinkState
+from antiphon.client.link.link import Link, LinkState
 from antiphon.client.store import Store
-from antiphon.client.turns import RunningChanged
 from antiphon.wire import ChatEnvelope, ChatMessage, ChatRow, parse_event
 
 Dialect = Literal["0.6.41", "0.12.4", "ours"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.client.hands import HandClock
 
+from antiphon.client.channels.typing import OwnTyping, TypingPeople
 from antiphon.client.clock import Delays
-from antiphon.client.typing import OwnTyping, TypingPeople
 from antiphon.wire import ChannelTyping, parse_event
 
 

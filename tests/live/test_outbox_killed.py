@@ -17,7 +17,7 @@ from tests.processes import AntiphonProcess, inherited_environment
 from tests.server.serving import PASSWORD
 
 from antiphon import Client
-from antiphon.client.ledger import unsent_in
+from antiphon.client.outbox.ledger import unsent_in
 
 SENDER = """
 import asyncio, sys

@@ -25,7 +25,7 @@ from tests.processes import NO_OLLAMA, AntiphonProcess
 
 from antiphon import Client
 from antiphon.client import LinkState
-from antiphon.client.channel import Channel
+from antiphon.client.channels.channel import Channel
 from antiphon.wire import ChannelForm
 
 PASSWORD = "a-good-password"

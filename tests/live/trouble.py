@@ -18,11 +18,11 @@ from tests.live.fault_proxy import BOTH, FINE, FaultProxy, Way, Weather
 from tests.processes import AntiphonProcess
 
 from antiphon import Client
-from antiphon.client.channel import Channel
-from antiphon.client.chat import Chat
+from antiphon.client.channels.channel import Channel
+from antiphon.client.chats.chat import Chat
 from antiphon.client.clock import Delays
 from antiphon.client.errors import AntiphonError
-from antiphon.client.outbox import Sending
+from antiphon.client.outbox.outbox import Sending
 
 SCALE = 60
 """How much faster the test's time goes."""

@@ -13,11 +13,11 @@ import typer
 from antiphon.cli.failures import INTERRUPTED, StartFailed, say
 from antiphon.cli.whose import LinkSpeaker, login_for
 from antiphon.client import Client
-from antiphon.client.channel import Channel
+from antiphon.client.bots.signals import run_until_told
+from antiphon.client.channels.channel import Channel
 from antiphon.client.errors import AntiphonError, NotFound, RequestFailed, SendFailed, SignedOut, passing
-from antiphon.client.link import LinkState
-from antiphon.client.outbox import Sending
-from antiphon.client.signals import run_until_told
+from antiphon.client.link.link import LinkState
+from antiphon.client.outbox.outbox import Sending
 from antiphon.wire import Message
 
 T = TypeVar("T")

@@ -13,12 +13,12 @@ from antiphon.cli.failures import say
 from antiphon.cli.lines import Lines
 from antiphon.cli.whose import LinkSpeaker, login_for
 from antiphon.client import Client, LinkState
+from antiphon.client.bots.every_message import MessageFeed
+from antiphon.client.bots.heard import Heard
+from antiphon.client.bots.signals import run_until_told
+from antiphon.client.channels.finding import find_channel, named
 from antiphon.client.errors import AntiphonError, Lagged
-from antiphon.client.every_message import MessageFeed
-from antiphon.client.finding import find_channel, named
-from antiphon.client.heard import Heard
-from antiphon.client.link import Link
-from antiphon.client.signals import run_until_told
+from antiphon.client.link.link import Link
 from antiphon.wire import ChannelEntry, Event, Malformed, MessageCreated, Unknown
 from antiphon.wire.parse import types_known
 

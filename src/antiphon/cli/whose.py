@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from antiphon.cli.failures import StartFailed, say
 from antiphon.client.errors import AntiphonError
-from antiphon.client.link import Link, LinkState
+from antiphon.client.link.link import Link, LinkState
 from antiphon.client.logins import Login, Logins, NoLogin
 
 

@@ -11,21 +11,20 @@ import asyncio
 import logging
 from functools import partial
 
+from antiphon.client.attention.windows import Shown, Windows
+from antiphon.client.channels.channel_list import ChannelList
+from antiphon.client.channels.reducer import ChannelReducer
+from antiphon.client.chats.chat_list import ChatList
+from antiphon.client.chats.pages import ChatPages
+from antiphon.client.chats.reducer import ChatReducer
+from antiphon.client.context import Context
+from antiphon.client.errors import AntiphonError, NotFound, Refused, SignedOut, passing
+from antiphon.client.link.backoff import Backoff
+from antiphon.client.refetch import Fetch, Refetch
+from antiphon.client.slots import sharing
+from antiphon.client.store import Store
+from antiphon.client.tasks import together
 from antiphon.wire import UserSettings
-
-from .backoff import Backoff
-from .channel_list import ChannelList
-from .channels import ChannelReducer
-from .chat_list import ChatList
-from .chat_pages import ChatPages
-from .chats import ChatReducer
-from .context import Context
-from .errors import AntiphonError, NotFound, Refused, SignedOut, passing
-from .refetch import Fetch, Refetch
-from .slots import sharing
-from .store import Store
-from .tasks import together
-from .windows import Shown, Windows
 
 log = logging.getLogger(__name__)
 

@@ -9,29 +9,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack, overload
 
+from antiphon.client.attention.windows import Window
+from antiphon.client.calls.calls import Handler
+from antiphon.client.channels.affairs import open_channel
+from antiphon.client.channels.channel import Channel
+from antiphon.client.channels.finding import find_channel
+from antiphon.client.chats.chat import Chat
+from antiphon.client.clock import Clock, Delays, SystemClock
+from antiphon.client.context import Context, SignIn
+from antiphon.client.errors import AntiphonError, SignedOut
+from antiphon.client.kept.drafts import Drafts
+from antiphon.client.link.link import Link, LinkState
+from antiphon.client.link.network import NetworkTransport
+from antiphon.client.link.transport import Transport
+from antiphon.client.listeners import EventStream
+from antiphon.client.logins import Logins
+from antiphon.client.outbox.outbox import Outbox
+from antiphon.client.rest import Rest
+from antiphon.client.state import State
+from antiphon.client.store import Store, Unsubscribe
+from antiphon.client.stores import Stores
+from antiphon.client.wiring import Parts
 from antiphon.wire import ChannelForm, ChannelRecord, Counts, ModelInfo, ServerEvent, UserEntry, UserName
-
-from .calls import Handler
-from .channel import Channel
-from .channel_affairs import open_channel
-from .chat import Chat
-from .clock import Clock, Delays, SystemClock
-from .context import Context, SignIn
-from .drafts import Drafts
-from .errors import AntiphonError, SignedOut
-from .finding import find_channel
-from .link import Link, LinkState
-from .listeners import EventStream
-from .logins import Logins
-from .network import NetworkTransport
-from .outbox import Outbox
-from .rest import Rest
-from .state import State
-from .store import Store, Unsubscribe
-from .stores import Stores
-from .transport import Transport
-from .windows import Window
-from .wiring import Parts
 
 log = logging.getLogger(__name__)
 
@@ -349,7 +348,7 @@ class Client(State):
 
     def on(self, kind: type[E], callback: Callable[[E], Any]) -> Unsubscribe:
         """Call `callback` with each event of a class of `antiphon.wire`, after the stores have changed, or of
-        one of `antiphon.client.lifecycle`.
+        one of `antiphon.client.link.lifecycle`.
         """
         return self._parts.listeners.on(kind, callback, self._context.background)
 

@@ -10,17 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from antiphon.client.arrivals import Arrivals
+from antiphon.client.clock import Clock, Delays
+from antiphon.client.errors import AntiphonError, SignedOut, Unreachable
+from antiphon.client.faults import Faults
+from antiphon.client.link.lifecycle import Announce
+from antiphon.client.link.link import Link, LinkState
+from antiphon.client.rest import Rest
+from antiphon.client.store import Store
+from antiphon.client.tasks import Tasks
 from antiphon.wire import ServerConfig, SessionUser, UserName, Version
-
-from .arrivals import Arrivals
-from .clock import Clock, Delays
-from .errors import AntiphonError, SignedOut, Unreachable
-from .faults import Faults
-from .lifecycle import Announce
-from .link import Link, LinkState
-from .rest import Rest
-from .store import Store
-from .tasks import Tasks
 
 Say = Callable[[str, dict[str, Any]], bool]
 """Sends an event over the socket now, or gives False: nothing is kept for later (W-11)."""

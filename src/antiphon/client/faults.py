@@ -6,8 +6,8 @@ import logging
 import traceback
 from collections.abc import Callable
 
-from .backoff import Backoff
-from .clock import Cancel, Clock, Delays
+from antiphon.client.clock import Cancel, Clock, Delays
+from antiphon.client.link.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

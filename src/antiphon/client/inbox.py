@@ -7,9 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from antiphon.client.arrivals import Arrivals
 from antiphon.wire import ServerEvent
-
-from .arrivals import Arrivals
 
 CAPACITY = 4096
 """Events that may wait. A consumer that far behind has lost the thread: it is cheaper to fetch what is on

@@ -10,11 +10,10 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Generic, NoReturn, Self, TypeVar, cast
 
+from antiphon.client.errors import AntiphonError, Lagged, SignedOut
+from antiphon.client.store import Unsubscribe, call_safely
+from antiphon.client.tasks import Tasks
 from antiphon.wire import Event, Malformed, Unknown
-
-from .errors import AntiphonError, Lagged, SignedOut
-from .store import Unsubscribe, call_safely
-from .tasks import Tasks
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_config_path
 
-from .errors import AntiphonError
+from antiphon.client.errors import AntiphonError
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from .backoff import Backoff
-from .context import Context
-from .errors import AntiphonError, passing
+from antiphon.client.context import Context
+from antiphon.client.errors import AntiphonError, passing
+from antiphon.client.link.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

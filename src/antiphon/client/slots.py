@@ -12,7 +12,7 @@ _slots: ContextVar[asyncio.Semaphore | None] = ContextVar("slots", default=None)
 
 @contextmanager
 def sharing(slots: asyncio.Semaphore) -> Iterator[None]:
-    """Let every request that begins inside, also those of tasks that begin inside, take one of these slots."""
+    """Let every request that begins inside, also in tasks that begin there, take one of these slots."""
     before = _slots.set(slots)
     try:
         yield

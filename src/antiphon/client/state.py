@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from antiphon.client.attention.windows import Window
+from antiphon.client.calls.questions import Question
+from antiphon.client.channels.typing import Typing
+from antiphon.client.kept.storage import Kept
+from antiphon.client.link.link import Link
+from antiphon.client.outbox.entries import Unsent
+from antiphon.client.store import Store
+from antiphon.client.stores import Stores
 from antiphon.wire import (
     ChannelEntry,
     ChatEntry,
@@ -12,15 +20,6 @@ from antiphon.wire import (
     UserSettings,
     Version,
 )
-
-from .entries import Unsent
-from .link import Link
-from .questions import Question
-from .storage import Kept
-from .store import Store
-from .stores import Stores
-from .typing import Typing
-from .windows import Window
 
 
 class State:

@@ -6,6 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from antiphon.client.attention.windows import Window
+from antiphon.client.calls.questions import Question
+from antiphon.client.channels.typing import Typing
+from antiphon.client.kept.drafts import Place
+from antiphon.client.kept.storage import Keeping, Kept
+from antiphon.client.link.link import Link
+from antiphon.client.outbox.entries import Unsent
+from antiphon.client.store import Store
 from antiphon.wire import (
     ChannelEntry,
     ChatEntry,
@@ -16,15 +24,6 @@ from antiphon.wire import (
     UserSettings,
     Version,
 )
-
-from .drafts import Place
-from .entries import Unsent
-from .link import Link
-from .questions import Question
-from .storage import Keeping, Kept
-from .store import Store
-from .typing import Typing
-from .windows import Window
 
 
 @dataclass(frozen=True, slots=True)

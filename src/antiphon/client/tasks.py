@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from .errors import AntiphonError
-from .faults import Faults
+from antiphon.client.errors import AntiphonError
+from antiphon.client.faults import Faults
 
 
 class Tasks:

@@ -11,31 +11,30 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from antiphon import wire
+from antiphon.client.attention.notifications import Notifier
+from antiphon.client.attention.windows import Windows
+from antiphon.client.calls.calls import Calls
+from antiphon.client.calls.questions import Questions
+from antiphon.client.catch_up import CatchUp
+from antiphon.client.channels.channel_list import ChannelList
+from antiphon.client.channels.reducer import ChannelReducer
+from antiphon.client.channels.typing import TypingPeople
+from antiphon.client.chats.chat_list import ChatList
+from antiphon.client.chats.reducer import ChatReducer
+from antiphon.client.context import Context
+from antiphon.client.inbox import Answer, Inbox, Received
+from antiphon.client.kept.account_file import AccountFile
+from antiphon.client.kept.drafts import Drafts
+from antiphon.client.kept.storage import Storage
+from antiphon.client.link.lifecycle import LifecycleEvent, record
+from antiphon.client.link.link import Link, LinkState
+from antiphon.client.link.supervisor import Supervisor
+from antiphon.client.link.transport import UNREADABLE, Transport
+from antiphon.client.listeners import EventListeners
+from antiphon.client.outbox.outbox import Outbox
+from antiphon.client.stores import Stores
+from antiphon.client.tasks import Tasks
 from antiphon.wire import Counts
-
-from .account_file import AccountFile
-from .calls import Calls
-from .catch_up import CatchUp
-from .channel_list import ChannelList
-from .channels import ChannelReducer
-from .chat_list import ChatList
-from .chats import ChatReducer
-from .context import Context
-from .drafts import Drafts
-from .inbox import Answer, Inbox, Received
-from .lifecycle import LifecycleEvent, record
-from .link import Link, LinkState
-from .listeners import EventListeners
-from .notifications import Notifier
-from .outbox import Outbox
-from .questions import Questions
-from .storage import Storage
-from .stores import Stores
-from .supervisor import Supervisor
-from .tasks import Tasks
-from .transport import UNREADABLE, Transport
-from .typing import TypingPeople
-from .windows import Windows
 
 log = logging.getLogger(__name__)
 

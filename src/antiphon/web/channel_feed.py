@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from antiphon.client.channels.timeline import Inserted, Removed, Replaced, Reset
 from antiphon.client.errors import NotFound
-from antiphon.client.timeline import Inserted, Removed, Replaced, Reset
 
 from . import views
 from .feed import Feed
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from antiphon.client import Channel, Client
-    from antiphon.client.timeline import Change, Row
+    from antiphon.client.channels.timeline import Change, Row
     from antiphon.wire import ChannelDetail, SessionUser, UserName
 
     from .row_cache import RowCache

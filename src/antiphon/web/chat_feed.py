@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import htpy as h
 
+from antiphon.client.chats.turns import ChatReset, TurnAdded, TurnChanged, TurnRemoved
 from antiphon.client.errors import AntiphonError, NotFound, Refused
-from antiphon.client.turns import ChatReset, TurnAdded, TurnChanged, TurnRemoved
 
 from . import markdown, views
 from .feed import Feed
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from antiphon.client import Chat, Client
-    from antiphon.client.turns import ChatChange
+    from antiphon.client.chats.turns import ChatChange
     from antiphon.wire import ChatEntry, ChatMessage, ChatRow, SessionUser
 
     from .stream import Stream

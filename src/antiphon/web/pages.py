@@ -10,8 +10,8 @@ import htpy as h
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from antiphon.client.channels.timeline import Row
 from antiphon.client.errors import AntiphonError
-from antiphon.client.timeline import Row
 from antiphon.wire import ChatMessage, Message, UserName
 
 from . import compression, views

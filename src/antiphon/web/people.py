@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from antiphon.client import Client
 from antiphon.client.errors import AntiphonError
-from antiphon.client.ledger import unsent_in
-from antiphon.client.link import LinkState
+from antiphon.client.link.link import LinkState
+from antiphon.client.outbox.ledger import unsent_in
 
 from .person import Person
 from .row_cache import RowCache
@@ -19,7 +19,7 @@ from .stream import SIGNED_OUT
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from antiphon.client.link import Link
+    from antiphon.client.link.link import Link
 
     from .sessions import Session, Sessions
     from .settings import PageSettings

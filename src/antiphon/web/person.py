@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from antiphon.client import Client
 from antiphon.client.errors import AntiphonError
-from antiphon.client.link import LinkState
+from antiphon.client.link.link import LinkState
 from antiphon.wire import SessionUser
 
 from .channel_feed import ChannelFeed
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from datetime import tzinfo
 
-    from antiphon.client.link import Link
+    from antiphon.client.link.link import Link
     from antiphon.wire import ModelInfo, UserEntry
 
     from .feed import Feed

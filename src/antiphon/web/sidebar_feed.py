@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from antiphon.client import Client
-    from antiphon.client.link import Link
+    from antiphon.client.link.link import Link
     from antiphon.wire import ChannelEntry, ChatEntry, SessionUser, UserEntry
 
     from .stream import Stream

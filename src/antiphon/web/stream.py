@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Send
 
-    from antiphon.client.windows import Window
+    from antiphon.client.attention.windows import Window
 
 ALIVE: Final = event("alive")
 RESTART: Final = event("restart")

@@ -38,8 +38,8 @@ class PageScript(WireModel):
 
 
 class UserInputForm(WireModel):
-    """Several questions at once; the answer is `{status, answers}`: status "answered" or "cancelled", answers by
-    question id, each `{type: "option", option_index, label, description}` or `{type: "other", text}`.
+    """Several questions at once; the answer is `{status, answers}`: status "answered" or "cancelled", answers
+    by question id, each `{type: "option", option_index, label, description}` or `{type: "other", text}`.
     `timeout_ms` in milliseconds; the server holds it between 60 and 240 s.
     """
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from antiphon.client.clock import Delays
 from antiphon.client.errors import Unreachable
-from antiphon.client.transport import Arrived, ConnectFailed, NoSocket
+from antiphon.client.link.transport import Arrived, ConnectFailed, NoSocket
 
 from .model_server import ModelServer
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from antiphon import Client
 from antiphon.client import Delays, LinkState, Sending
-from antiphon.client import channel as channel_module
+from antiphon.client.channels import channel as channel_module
 from antiphon.client.errors import AntiphonError
 
 from .acts import Acts

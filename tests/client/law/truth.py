@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon import Client
 from antiphon.client import Channel, Timeline
-from antiphon.client.thread import Thread
+from antiphon.client.channels.thread import Thread
 from antiphon.wire import ChannelEntry, ChatMessage, Message
 
 if TYPE_CHECKING:

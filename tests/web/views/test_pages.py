@@ -9,7 +9,7 @@ from datetime import UTC
 import htpy as h
 import pytest
 
-from antiphon.client.link import Link, LinkState
+from antiphon.client.link.link import Link, LinkState
 from antiphon.web import views
 from antiphon.web.views import emoji
 from antiphon.wire import ChannelDetail, ChannelEntry, ChatEntry, ChatMessage, ModelInfo

@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from antiphon.client.diagnosis.finding import Finding, Hop, failed, ok, skipped, warning
+from antiphon.client.diagnosis.reach import Target
 from antiphon.wire import ServerConfig, SessionUser, Version
-
-from .finding import Finding, Hop, failed, ok, skipped, warning
-from .reach import Target
 
 MOST_BYTES = 4 * 1024 * 1024
 TRIED = ("0.6.41", "0.12.4")

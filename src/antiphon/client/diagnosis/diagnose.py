@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
-from .answers import look_at_server, look_at_token, look_at_version
-from .finding import Finding, Verdict
-from .reach import connect, look_up, read_address, shake_hands
-from .sockets import look_at_sockets
+from antiphon.client.diagnosis.answers import look_at_server, look_at_token, look_at_version
+from antiphon.client.diagnosis.finding import Finding, Verdict
+from antiphon.client.diagnosis.reach import connect, look_up, read_address, shake_hands
+from antiphon.client.diagnosis.sockets import look_at_sockets
 
 LIMIT = 10.0
 """Seconds for one hop."""

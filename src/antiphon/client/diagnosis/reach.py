@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from .finding import Finding, Hop, failed, ok, warning
+from antiphon.client.diagnosis.finding import Finding, Hop, failed, ok, warning
 
 SOON = 14 * 86_400
 """Seconds before a certificate's end from which it is worth a word."""

@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 import aiohttp
 
+from antiphon.client.diagnosis.answers import Answer, fetch
+from antiphon.client.diagnosis.finding import Finding, Hop, failed, ok, skipped, warning
+from antiphon.client.diagnosis.reach import Target
 from antiphon.wire import ServerConfig, UserJoinAck, Version
-
-from .answers import Answer, fetch
-from .finding import Finding, Hop, failed, ok, skipped, warning
-from .reach import Target
 
 PATH = "/ws/socket.io/?EIO=4&transport="
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)

@@ -6,6 +6,7 @@ from typing import cast
 
 from antiphon.client import errors
 from antiphon.client.errors import NotFound, Rejected
+from antiphon.client.rest.http import Http
 from antiphon.wire import (
     AdminConfig,
     ServerConfig,
@@ -17,8 +18,6 @@ from antiphon.wire import (
     UserSettings,
     Version,
 )
-
-from .http import Http
 
 
 class Accounts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from antiphon.client.rest.http import Http, segment
 from antiphon.wire import (
     ChannelDetail,
     ChannelEntry,
@@ -20,8 +21,6 @@ from antiphon.wire import (
     PinForm,
     ReactionForm,
 )
-
-from .http import Http, segment
 
 Entries = list[ChannelEntry]
 Messages = list[Message]

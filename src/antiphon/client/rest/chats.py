@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from antiphon.client.rest.http import Http, segment
 from antiphon.wire import (
     ChatDocument,
     ChatEntry,
@@ -17,8 +18,6 @@ from antiphon.wire import (
     ChatTag,
     ChatTagForm,
 )
-
-from .http import Http, segment
 
 Entries = list[ChatEntry]
 Folders = list[ChatFolder]

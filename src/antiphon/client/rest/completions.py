@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from antiphon.client.rest.http import Http, segment
 from antiphon.wire import (
     CompletedForm,
     CompletionAccepted,
@@ -13,8 +14,6 @@ from antiphon.wire import (
     StopAnswer,
     TaskIds,
 )
-
-from .http import Http, segment
 
 
 class Completions:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from antiphon.client.transport import Exchange
-
-from .accounts import Accounts
-from .channels import Channels
-from .chats import Chats
-from .completions import Completions
-from .http import Http
-from .providers import Providers
+from antiphon.client.link.transport import Exchange
+from antiphon.client.rest.accounts import Accounts
+from antiphon.client.rest.channels import Channels
+from antiphon.client.rest.chats import Chats
+from antiphon.client.rest.completions import Completions
+from antiphon.client.rest.http import Http
+from antiphon.client.rest.providers import Providers
 
 
 class Rest:

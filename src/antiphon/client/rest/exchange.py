@@ -10,7 +10,7 @@ import aiohttp
 
 from antiphon.client.clock import Delays
 from antiphon.client.errors import BadAnswer, Unreachable
-from antiphon.client.reasons import why
+from antiphon.client.link.reasons import why
 
 MOST_BYTES = 64 * 1024 * 1024
 """Largest answer that is read: a long chat travels as one document, but nothing legitimate is bigger than

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from antiphon.client.errors import BadAnswer, NotFound, SignedOut, failure
+from antiphon.client.link.transport import Exchange
 from antiphon.client.slots import slot
-from antiphon.client.transport import Exchange
 from antiphon.wire import WireModel
 
 _adapters: dict[Any, TypeAdapter[Any]] = {}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from antiphon.client.rest.http import Http
 from antiphon.wire import ConnectionForm, OllamaConfig, OpenAIConfig
-
-from .http import Http
 
 
 class Providers:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import htpy as h
 
 if TYPE_CHECKING:
-    from antiphon.client.link import Link
+    from antiphon.client.link.link import Link
     from antiphon.wire import SessionUser
 
 

@@ -1,0 +1,1 @@
+"""What deserves the person's attention, told once: windows, the rule, claims, notifications."""

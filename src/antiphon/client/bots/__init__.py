@@ -1,0 +1,1 @@
+"""Bots: every message once and in order, a handler at a time."""

@@ -1,0 +1,1 @@
+"""What the server asks this client and waits for: calls, and questions to the person."""

@@ -1,0 +1,1 @@
+"""What outlives the process, on this machine: the file of an account, and the drafts in it."""
