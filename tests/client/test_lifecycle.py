@@ -31,6 +31,7 @@ from antiphon.client.link.lifecycle import (
     SessionEnding,
     SessionRenewed,
 )
+from antiphon.client.link.link import Link
 
 HOUR = 3600
 
@@ -122,6 +123,58 @@ async def test_a_client_that_may_try_three_times_gives_up_in_words_and_begins_ag
             await peer.start()
             client.reconnect()
             await until(is_(client, LinkState.LIVE))
+
+
+async def test_whoever_waits_for_the_link_after_reconnect_is_not_told_of_the_end_before() -> None:
+    """`reconnect` and `live` in one breath, and from within a listener that hears of the giving up."""
+    async with serving() as peer:
+        await peer.stop()
+        async with Client(peer.url, token="token-me", delays=QUICK, attempts=2) as client:
+            await until(is_(client, LinkState.GAVE_UP))
+            again: list[Link] = []
+
+            def once_more(link: Link) -> None:
+                if link.state is LinkState.GAVE_UP and len(again) < 3:
+                    again.append(link)
+                    client.reconnect()
+
+            client.link.subscribe(once_more)
+            await until(lambda: len(again) == 3 and is_(client, LinkState.GAVE_UP)())
+            await peer.start()
+            client.reconnect()
+            await client.live()
+
+
+async def test_a_wish_to_reconnect_during_an_attempt_is_granted_after_it_and_not_later() -> None:
+    """The network came back while an attempt was failing: nobody waits then; but a later loss waits again."""
+    slow = replace(QUICK, retry_first=600, retry_most=600)
+    go = asyncio.Event()
+
+    async def held(request: web.Request) -> web.Response:
+        await go.wait()
+        return no(503, "not yet")
+
+    async with serving() as peer:
+        peer.hooks["GET /api/config"] = held
+        async with Client(peer.url, token="token-me", delays=slow) as client:
+            await until(lambda: peer.count("GET /api/config") == 1)
+            client.reconnect()
+            peer.hooks.clear()
+            go.set()
+            await client.live()
+            peer.cut()
+            await until(is_(client, LinkState.WAITING))
+
+
+async def test_a_wish_to_reconnect_asks_a_link_that_stands_for_a_sign_of_life() -> None:
+    """Whoever watches the network knows earlier than the next ping that it was away."""
+    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
+        await client.live()
+        lists = peer.count("GET /api/v1/channels/")
+        client.reconnect()
+        await until(lambda: ("heartbeat", {}) in peer.said)
+        await until(lambda: peer.count("GET /api/v1/channels/") > lists)
+        await client.live()
 
 
 async def test_without_a_limit_nobody_gives_up() -> None:

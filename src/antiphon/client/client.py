@@ -335,7 +335,7 @@ class Client(State):
 
     def reconnect(self) -> None:
         """Do not wait for the next attempt, and begin again if the client gave up: the person said so, or the
-        network came back.
+        network came back. A link that seems to stand is asked for a sign of life, and caught up.
         """
         self._parts.supervisor.hurry()
 

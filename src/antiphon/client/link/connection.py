@@ -17,7 +17,7 @@ import aiohttp
 import socketio  # type: ignore[import-untyped]  # it ships no types
 
 from antiphon.client.link.reasons import why
-from antiphon.client.link.socket_io import MOST_BYTES, SocketIO, end_engine
+from antiphon.client.link.socket_io import MOST_BYTES, Session, SocketIO, end_engine
 from antiphon.client.link.transport import Arrived, ConnectFailed, NoSocket
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Connection:
         self.reason: str | None = None
         self._ended = asyncio.Event()
         self._answered = asyncio.Event()
-        self._http: aiohttp.ClientSession | None = None
+        self._http: Session | None = None
         self._io = SocketIO(
             reconnection=False,
             handle_sigint=False,
@@ -64,7 +64,7 @@ class Connection:
 
     async def open(self, url: str, token: str | None, transports: Sequence[str]) -> None:
         """Connect. Raises `ConnectFailed`; the caller sets the time limit and calls `close` in any case."""
-        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self._http = Session()
         self._io.eio.http = self._http
         self._io.eio.external_http = True
         try:

@@ -61,7 +61,8 @@ class Keeping:
         self._live = live
         self._outgoing: asyncio.Queue[tuple[str, dict[str, Any]]] | None = None
         self._stale = asyncio.Event()
-        self._woke = asyncio.Event()
+        self._doubtful = asyncio.Event()
+        self._doubt = ""
         self._ending = asyncio.Event()
         self._reason = ""
 
@@ -81,9 +82,10 @@ class Keeping:
         """Something was missed: catch up as after a reconnect."""
         self._stale.set()
 
-    def woke(self) -> None:
-        """The machine slept: find out whether the link survived."""
-        self._woke.set()
+    def doubt(self, event: str) -> None:
+        """Something happened that the link may not have survived: find out whether it did."""
+        self._doubt = event
+        self._doubtful.set()
 
     def end(self, reason: str) -> None:
         """Give this link up, for a reason of ours."""
@@ -100,7 +102,7 @@ class Keeping:
                     self._keep_up(),
                     self._beat(),
                     self._check_version(),
-                    self._look_after_sleep(),
+                    self._settle_doubts(),
                     self._follow_access(),
                 ]
                 tasks = [group.create_task(each) for each in work]
@@ -172,15 +174,15 @@ class Keeping:
                 context.announce(ServerChanged(before, version))
             return
 
-    async def _look_after_sleep(self) -> None:
-        """Find out whether the link survived a sleep of the machine, and catch up if it did."""
+    async def _settle_doubts(self) -> None:
+        """Ask the server for a sign of life where the link may be dead, and catch up if it is not."""
         while True:
-            await self._woke.wait()
-            self._woke.clear()
+            await self._doubtful.wait()
+            self._doubtful.clear()
             try:
                 await self._socket.call("heartbeat", {}, self._context.delays.ack)
             except (TimeoutError, ConnectFailed):
-                self.end("the link did not survive the sleep of this machine")
+                self.end(f"the link did not survive {self._doubt}")
                 return
             self.ask_catch_up()
 

@@ -7,6 +7,7 @@
   third of what they cost in the library alone.
 - What cannot be read is told, and neither ends a task in silence nor the connection without a reason.
 - A polled answer has a limit of size, and may hold more packets than the library takes at once.
+- Each WebSocket has an owner that closes it; the library drops one that is silent, or dies while it opens.
 """
 
 from __future__ import annotations
@@ -67,6 +68,41 @@ class Polled:
             return json.loads(self._body)
         except (ValueError, RecursionError):
             return None
+
+
+class WebSocket(aiohttp.ClientWebSocketResponse[Any]):
+    """A WebSocket that can be ended without a word."""
+
+    def drop(self) -> None:
+        """Give the connection back, whatever state it is in."""
+        self._response.close()
+
+
+class Session:
+    """The HTTP session of one connection. It keeps the WebSockets that the library opens: one that goes
+    silent, or dies before its first packet has come, is forgotten there and would never be closed.
+    """
+
+    def __init__(self) -> None:
+        self._http = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), ws_response_class=WebSocket
+        )
+        self._opened: list[WebSocket] = []
+
+    async def ws_connect(self, *args: Any, **options: Any) -> Any:
+        """Open a WebSocket."""
+        socket: Any = await self._http.ws_connect(*args, **options)
+        self._opened.append(socket)
+        return socket
+
+    async def close(self) -> None:
+        """End everything that was opened."""
+        for socket in self._opened:
+            socket.drop()
+        await self._http.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._http, name)
 
 
 class _Ended:

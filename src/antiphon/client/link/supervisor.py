@@ -86,8 +86,16 @@ class Supervisor:
         self._access.changed()
 
     def hurry(self) -> None:
-        """Do not wait for the next attempt; begin again if given up."""
+        """Do not wait for the next attempt, also not after the one under way; begin again if given up;
+        find out whether a link that seems to stand still does.
+        """
+        if self._keeping is not None:
+            self._keeping.doubt("a change of the network")
+            return
         self._hurry.set()
+        if self._context.link.value.state is LinkState.GAVE_UP:
+            # At once: whoever waits for the link from now on must not be told of the end before.
+            self._set(LinkState.CONNECTING, reason=self._reason)
 
     def suspect(self) -> None:
         """A request was answered 401: find out whether this person is still signed in."""
@@ -132,6 +140,7 @@ class Supervisor:
         while True:
             self._number += 1
             self._renewed = False
+            self._hurry.clear()
             self._set(LinkState.CONNECTING, reason=self._reason)
             context.announce(AttemptBegan(self._number))
             outcome = await self._once()
@@ -141,15 +150,20 @@ class Supervisor:
                 return
             if self._renewed:
                 context.announce(outcome)
-            elif context.attempts is not None and self._number >= context.attempts:
+            elif self._spent:
                 await self._give_up(outcome)
             else:
                 await self._wait(outcome)
 
+    @property
+    def _spent(self) -> bool:
+        """Whether as many attempts as allowed have failed, and nobody wants another one."""
+        most = self._context.attempts
+        return most is not None and self._number >= most and not self._hurry.is_set()
+
     async def _wait(self, outcome: ConnectError | Disconnected) -> None:
         context, delay = self._context, self._backoff.next()
         self._set(LinkState.WAITING, reason=outcome.reason, next_attempt_at=context.clock.now() + delay)
-        self._hurry.clear()
         context.announce(outcome)
         context.announce(RetryScheduled(self._number + 1, delay))
         await first(context.clock.sleep(delay), self._hurry.wait())
@@ -159,7 +173,6 @@ class Supervisor:
         made, self._number = self._number, 0
         self._backoff.reset()
         self._set(LinkState.GAVE_UP, reason=outcome.reason)
-        self._hurry.clear()
         self._context.announce(outcome)
         self._context.announce(GaveUp(made, outcome.reason))
         await self._hurry.wait()
@@ -192,6 +205,7 @@ class Supervisor:
             keeping = self._keeping = Keeping(
                 context, joined.socket, self._access, self._catch_up, self._catching_up, self._live
             )
+            self._hurry.clear()  # The wish is granted: it must not be one for the attempt after this link.
             context.announce(Connected(joined.socket.sid or "", joined.transport))
             try:
                 reason = await keeping.run()
@@ -240,7 +254,7 @@ class Supervisor:
     def _woke(self) -> None:
         self._session.look()
         if self._keeping is not None:
-            self._keeping.woke()
+            self._keeping.doubt("the sleep of this machine")
         elif self._context.link.value.state is LinkState.WAITING:
             self.hurry()
 
