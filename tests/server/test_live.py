@@ -288,9 +288,10 @@ async def test_a_socket_that_does_not_read_is_cut(
 ) -> None:
     """What waits for one socket is bounded; the others hear everything."""
     monkeypatch.setattr(engine, "MAX_QUEUED_FRAMES", 50)
+    monkeypatch.setattr(engine, "PARTING_SECONDS", 0.1)
     general = await bob.general()
     window = await cleo.connect()
-    writer = await _shake_hands_and_stop_reading(server, bob)
+    _reader, writer = await _shake_hands_and_stop_reading(server, bob)
     live = server.state.live
     await eventually(server, lambda: len(live.sessions_of(bob.id)) == 1)
     for _ in range(500):
@@ -304,6 +305,51 @@ async def test_a_socket_that_does_not_read_is_cut(
     writer.transport.abort()
     await bob.say(general, "on we go")
     await window.next(CHANNEL, "message")
+
+
+async def test_a_socket_that_reads_too_slowly_is_told_to_come_back_and_catch_up(
+    server: Server, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above the bound nothing more is sent but the reason, and a client knows that it missed something."""
+    monkeypatch.setattr(engine, "MAX_QUEUED_FRAMES", 50)
+    monkeypatch.setattr(engine, "PARTING_SECONDS", 60.0)
+    reader, writer = await _shake_hands_and_stop_reading(server, bob)
+    live = server.state.live
+    await eventually(server, lambda: len(live.sessions_of(bob.id)) == 1)
+    for _ in range(500):
+        if live._server.eio.overflows:
+            break
+        await live.emit("noise", {"text": "x" * 200_000}, f"user:{bob.id}")
+        await bob.get("/health")
+    await live.emit("late", {}, f"user:{bob.id}")
+    last = b""
+    async with asyncio.timeout(10):
+        while not last.endswith(engine.TOO_SLOW[1].encode()):
+            piece = await reader.read(1 << 20)
+            assert piece
+            last = (last + piece)[-200:]
+    close = last[-len(engine.TOO_SLOW[1]) - 4 :]
+    assert close[0] == 0x88
+    assert int.from_bytes(close[2:4], "big") == 1013
+    assert b"late" not in last
+    writer.transport.abort()
+    await eventually(server, lambda: live.sessions_of(bob.id) == () and not live._server.eio.wires)
+
+
+async def test_a_burst_beyond_the_bound_ends_an_idle_socket_too(
+    server: Server, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is sent in one go meets a writer that has not begun: it sends the reason, and leaves nothing."""
+    monkeypatch.setattr(engine, "MAX_QUEUED_FRAMES", 50)
+    live = server.state.live
+    async with raw_socket(server, bob) as raw:
+        for _ in range(60):
+            await live.emit("noise", {}, f"user:{bob.id}")
+        async with asyncio.timeout(10):
+            while not raw.closed:
+                await raw.receive()
+        assert raw.close_code == 1013
+    await eventually(server, lambda: live.sessions_of(bob.id) == () and not live._server.eio.wires)
 
 
 async def test_a_heartbeat_is_written_once_a_minute(server: Server, bob: Person, cleo: Person) -> None:
@@ -386,7 +432,9 @@ async def test_a_closed_socket_leaves_no_timer(server: Server, bob: Person) -> N
     assert not eio.wires
 
 
-async def _shake_hands_and_stop_reading(server: Server, person: Person) -> asyncio.StreamWriter:
+async def _shake_hands_and_stop_reading(
+    server: Server, person: Person
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A WebSocket that signs in and then reads nothing more, so that everything waits in the server."""
     host, port = server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
@@ -404,4 +452,4 @@ async def _shake_hands_and_stop_reading(server: Server, person: Person) -> async
     # A masked text frame whose mask is zero: 126 says that two bytes of length follow.
     writer.write(bytes([0x81, 0x80 | 126]) + len(text).to_bytes(2, "big") + bytes(4) + text)
     await writer.drain()
-    return writer
+    return reader, writer

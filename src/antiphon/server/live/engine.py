@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 # python-socketio and python-engineio carry no type information (no py.typed); hence the ignores in this
@@ -29,15 +29,22 @@ logger = logging.getLogger("antiphon.server.live")
 
 MAX_QUEUED_FRAMES = 4_096
 MAX_QUEUED_CHARACTERS = 8 * 1024 * 1024
-"""What may wait for one socket. More means that it does not read; it is cut, and fetches again when it
+"""What may wait for one socket. More means that it does not read; it is closed, and fetches again when it
 returns.
 """
+PARTING_SECONDS = 2.0
+"""How long a socket that was sent more than it reads has to take the reason; then it is cut."""
+TOO_SLOW = (1013, "read too slowly: connect again and fetch what was missed")
 MAX_FRAME_BYTES = 1024 * 1024
 """The largest frame a client may send; what people write goes by REST."""
 
 # What a JSON text may hold that no other text can: half of a surrogate pair, NUL.
 _ESCAPED = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 _FRAME_TYPES = frozenset("0123456")
+_CUT = (0, "")
+
+Acknowledged = Callable[[str, int | None, list[Any]], Awaitable[None]]
+"""Takes a socket's acknowledgement: its id, the number of what it answers, the arguments."""
 
 
 class Outgoing(asyncio.Queue[Any]):
@@ -94,6 +101,7 @@ class Wire(asgi.WebSocket):  # type: ignore[misc]  # the base class is untyped
         self._reading: asyncio.Task[Any] | None = None
         self._writing: asyncio.Task[Any] | None = None
         self.parting = (1000, "")
+        self._over = False
         # The library's own poll starts a task and a timer for each wake-up; a fan-out wakes every socket.
         self._socket.poll = self.poll
 
@@ -108,6 +116,9 @@ class Wire(asgi.WebSocket):  # type: ignore[misc]  # the base class is untyped
 
     async def wait(self) -> str | bytes:
         """The next frame. Anything that is no engine frame ends the connection like a lost one."""
+        if self.parting == _CUT:
+            # The library takes a cancelled handler for a failed one, and would read on.
+            raise OSError
         frame: str | bytes = await super().wait()
         if isinstance(frame, str) and frame[:1] in _FRAME_TYPES and len(frame) <= MAX_FRAME_BYTES:
             return frame
@@ -118,7 +129,12 @@ class Wire(asgi.WebSocket):  # type: ignore[misc]  # the base class is untyped
     async def poll(self) -> list[Any]:
         """Everything that waits to be sent; an empty list ends the writer."""
         queue = self._socket.queue
-        frames = [await queue.get()]
+        try:
+            frames = [await queue.get()]
+        except asyncio.CancelledError:
+            if self.parting != _CUT:
+                raise
+            return []  # Cancelled by `cut` alone; raised, it would pass by the library's own farewell.
         while frames[-1] is not None and not queue.empty():
             frames.append(queue.get_nowait())
         if frames[-1] is None:
@@ -131,22 +147,32 @@ class Wire(asgi.WebSocket):  # type: ignore[misc]  # the base class is untyped
         """Send one frame; may wait for a slow peer for as long as `cut` is not called."""
         if self._writing is None:
             self._writing = asyncio.current_task()
+        if self._over:
+            raise OSError
         kind = "text" if isinstance(message, str) else "bytes"
         await self.asgi_send({"type": "websocket.send", kind: message})
 
     async def close(self) -> None:
         """Close with the code and reason in `parting`."""
         code, reason = self.parting
-        if code == 0:
+        if self.parting == _CUT:
             return
         try:
             await self.asgi_send({"type": "websocket.close", "code": code, "reason": reason})
         except Exception:  # noqa: BLE001 - the peer is gone already; each ASGI server has its own word for it
             logger.debug("socket %s was gone before it was closed", self._sid)
 
+    async def part(self, reason: tuple[int, str], patience: float) -> None:
+        """Send nothing more of what waits, only why; a peer that does not even take that is cut."""
+        self.parting, self._over = reason, True
+        self._socket.queue.put_nowait(None)
+        await asyncio.sleep(patience)
+        if self._sid in self._engine.wires:
+            self.cut()
+
     def cut(self) -> None:
         """End the connection without waiting for the peer to read anything more."""
-        self.parting = (0, "")
+        self.parting = _CUT
         for task in (self._writing, self._reading):
             if task is not None:
                 task.cancel()
@@ -270,12 +296,12 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
         self.overflows += 1
         for sid, socket in list(self.sockets.items()):
             if socket.queue is queue:
-                logger.warning("socket %s does not read what it is sent; it is cut", sid)
+                logger.warning("socket %s does not read what it is sent; it is closed", sid)
                 wire = self.wires.get(sid)
                 if wire is not None:
-                    wire.cut()
+                    self.start_background_task(wire.part, TOO_SLOW, PARTING_SECONDS)
                 else:
-                    self.start_background_task(self.end, sid, 1008, "too slow")
+                    self.start_background_task(self.end, sid, *TOO_SLOW)
 
 
 class FanOut(AsyncManager):  # type: ignore[misc]  # the base class is untyped
@@ -290,13 +316,18 @@ class FanOut(AsyncManager):  # type: ignore[misc]  # the base class is untyped
             return
         self.send(event, data, options.get("to") or options.get("room"), options.get("skip_sid"))
 
-    def send(self, event: str, payload: Any, room: str | None, skip: str | None = None) -> int:
-        """Queue an event for everyone in a room but `skip`; returns for how many."""
+    def send(
+        self, event: str, payload: Any, room: str | None, skip: str | None = None, number: int | None = None
+    ) -> int:
+        """Queue an event for everyone in a room but `skip`; returns for how many. With a number it is to be
+        acknowledged.
+        """
         members = self.rooms.get("/", {}).get(room)
         if not members:
             return 0
         sockets = self.server.eio.sockets
-        packet = Packet(MESSAGE, "2" + to_json([event, payload]).decode())
+        wanted = "" if number is None else str(number)
+        packet = Packet(MESSAGE, f"2{wanted}" + to_json([event, payload]).decode())
         sent = 0
         for sid, engine_sid in list(members.items()):
             socket = sockets.get(engine_sid)
@@ -313,9 +344,10 @@ class FanOut(AsyncManager):  # type: ignore[misc]  # the base class is untyped
 class SocketServer(AsyncServer):  # type: ignore[misc]  # the base class is untyped
     """Socket.IO over `Engine`: one socket's events are handled in order, one after the other."""
 
-    def __init__(self, *, strangers_seconds: float, **options: Any) -> None:
+    def __init__(self, *, strangers_seconds: float, acknowledged: Acknowledged, **options: Any) -> None:
         super().__init__(client_manager=FanOut(), async_handlers=False, **options)
         self._strangers_seconds = strangers_seconds
+        self._acknowledged = acknowledged
         self.malformed_packets = 0
 
     def _engineio_server_class(self) -> type[Engine]:
@@ -324,6 +356,12 @@ class SocketServer(AsyncServer):  # type: ignore[misc]  # the base class is unty
     async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
         self.eio.expect(eio_sid, self._strangers_seconds)
+
+    async def _handle_ack(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002 - the library's name for it
+        # The library's own bookkeeping breaks on an acknowledgement numbered 0.
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
+        if sid is not None and namespace in {None, "/"}:
+            await self._acknowledged(sid, id, data)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:

@@ -7,15 +7,18 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from antiphon.server.live.calls import SECONDS, Calls, NoSuchSession
 from antiphon.server.live.engine import MAX_FRAME_BYTES, FanOut, SocketServer, as_application
-from antiphon.server.live.pace import Pace
+from antiphon.server.live.handshake import refuse, token_in
+from antiphon.server.live.session import Session
 from antiphon.server.security.principals import Principal
 from antiphon.server.security.tokens import Token
+
+__all__ = ["ANONYMOUS_SECONDS", "PATH", "Live", "Session"]
 
 logger = logging.getLogger("antiphon.server.live")
 
@@ -29,23 +32,8 @@ _LONGEST_TIMER = 7 * 86_400.0
 
 Authenticate = Callable[[str | None], Awaitable[tuple[Principal, Token] | None]]
 RoomsOf = Callable[[Principal], Awaitable[Iterable[str]]]
-Handler = Callable[["Session", dict[str, Any]], Awaitable[Any]]
-Watcher = Callable[["Session"], Awaitable[None]]
-
-
-@dataclass(slots=True, eq=False)
-class Session:
-    """One socket. `principal` and `token` are None until it has said who it is."""
-
-    sid: str
-    principal: Principal | None = None
-    token: Token | None = None
-    joining: int = 0
-    """How many times at once its rooms are being read."""
-    barred: set[str] = field(default_factory=set)
-    """Rooms that were closed to this person while the session was entering."""
-    deadline: asyncio.TimerHandle | None = None
-    pace: Pace = field(default_factory=Pace)
+Handler = Callable[[Session, dict[str, Any]], Awaitable[Any]]
+Watcher = Callable[[Session], Awaitable[None]]
 
 
 class Live:
@@ -77,9 +65,11 @@ class Live:
         self._sessions: dict[str, Session] = {}
         self._by_user: defaultdict[str, dict[str, Session]] = defaultdict(dict)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._calls = Calls()
         self._draining = False
         self._server = SocketServer(
             strangers_seconds=anonymous_seconds,
+            acknowledged=self._acknowledged,
             async_mode="asgi",
             always_connect=False,
             transports=["websocket", "polling"],
@@ -98,7 +88,7 @@ class Live:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection under `PATH`."""
         if self._draining:
-            await _refuse(scope, send)
+            await refuse(scope, send)
             return
         await self._app(scope, receive, send)
 
@@ -111,6 +101,22 @@ class Live:
     async def to_session(self, sid: str, event: str, payload: dict[str, Any]) -> None:
         """Send an event to one socket."""
         self._rooms.send(event, payload, sid)
+
+    async def call(
+        self, user_id: str, sid: str, event: str, payload: dict[str, Any], *, seconds: float = SECONDS
+    ) -> Any:
+        """Send an event to one of this person's own sockets, and give what it answers: any JSON value, once.
+
+        Fails (`calls.CallFailed`) at once where the socket is not this person's, at once when it goes before
+        it has answered, and after `seconds`. Not for handlers of that socket's own events: its answer is read
+        after they are done.
+        """
+        session = self._sessions.get(sid)
+        if session is None or session.principal is None or session.principal.id != user_id:
+            raise NoSuchSession
+        return await self._calls.ask(
+            sid, lambda number: self._rooms.send(event, payload, sid, number=number), seconds
+        )
 
     def on(self, event: str, handler: Handler) -> None:
         """Handle an event of signed-in sockets; its payload is always an object. What it returns is the
@@ -240,7 +246,7 @@ class Live:
         session = Session(sid)
         self._sessions[sid] = session
         try:
-            found = await self._authenticate(_token_in(auth))
+            found = await self._authenticate(token_in(auth))
             if found is None:
                 self._at(session, self._anonymous_seconds, "nobody signed in")
             else:
@@ -255,6 +261,7 @@ class Live:
         session = self._sessions.get(sid)
         if session is None:
             return
+        self._calls.gone(sid)
         try:
             if session.principal is not None:
                 for watcher in self._left:
@@ -292,8 +299,15 @@ class Live:
             return None
         return await handler(session, payload)
 
+    async def _acknowledged(self, sid: str, number: int | None, arguments: list[Any]) -> None:
+        if not self._calls.answered(sid, number, arguments):
+            self.ignored["answer to no call"] += 1
+            session = self._sessions.get(sid)
+            if session is not None:
+                await session.pace.keep()
+
     async def _user_join(self, session: Session, payload: dict[str, Any]) -> dict[str, str] | None:
-        found = await self._authenticate(_token_in(payload.get("auth")))
+        found = await self._authenticate(token_in(payload.get("auth")))
         if found is None or session.sid not in self._sessions:
             return None
         principal, token = found
@@ -304,6 +318,7 @@ class Live:
         """Put a socket into exactly the rooms of this person, whoever it belonged to before."""
         arrived = session.principal is None or session.principal.id != principal.id
         if arrived:
+            self._calls.gone(session.sid)
             self._unlink(session)
             for room in self.rooms_of_session(session.sid):
                 self.leave_session(session.sid, room)
@@ -361,6 +376,7 @@ class Live:
             logger.error("closing a socket failed", exc_info=task.exception())
 
     def _forget(self, session: Session) -> None:
+        self._calls.gone(session.sid)
         if session.deadline is not None:
             session.deadline.cancel()
             session.deadline = None
@@ -374,17 +390,3 @@ class Live:
                 sessions.pop(session.sid, None)
                 if not sessions:
                     del self._by_user[session.principal.id]
-
-
-def _token_in(auth: Any) -> str | None:
-    token = auth.get("token") if isinstance(auth, dict) else None
-    return token if isinstance(token, str) else None
-
-
-async def _refuse(scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1012, "reason": "the server is going down"})
-    else:
-        headers = [(b"content-type", b"application/json"), (b"retry-after", b"2")]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"detail":"The server is going down."}'})
