@@ -84,9 +84,7 @@ class Session:
     """
 
     def __init__(self) -> None:
-        self._http = aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(), ws_response_class=WebSocket
-        )
+        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), ws_response_class=WebSocket)
         self._opened: list[WebSocket] = []
 
     async def ws_connect(self, *args: Any, **options: Any) -> Any:
