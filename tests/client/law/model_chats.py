@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from .model_channels import Refusal
+from .model_rooms import Refusal
 
 if TYPE_CHECKING:
     from .model_server import ModelServer

@@ -8,6 +8,7 @@ catching up no client can know it.
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 from collections.abc import Callable, Mapping
@@ -15,11 +16,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .flavour import Flavour
-from .model_channels import PEOPLE, ModelChannels, Refusal
+from .model_channels import ModelChannels
 from .model_chats import ModelChats
+from .model_rooms import PEOPLE, Refusal
 from .virtual_time import EPOCH
 
 Push = Callable[[str, Any], None]
+
+
+def token_of(user: str) -> str:
+    """Give a person's token; as with the real ones, the id can be read from it."""
+    content = base64.urlsafe_b64encode(json.dumps({"id": user}).encode()).decode().rstrip("=")
+    return f"e30.{content}.unsigned"
 
 
 @dataclass(eq=False)
@@ -41,7 +49,7 @@ class ModelServer:
         self.flavour = flavour
         self.loop = loop
         self.sessions: dict[str, Session] = {}
-        self.tokens = {f"token-{user}": user for user in PEOPLE}
+        self.tokens = {token_of(user): user for user in PEOPLE}
         self.up = True
         self.empty_acks = 0
         self.troubled = False
@@ -228,7 +236,7 @@ class ModelServer:
             case "GET", ["api", "v1", "auths"]:
                 return {
                     "id": user, "name": PEOPLE[user], "role": "user", "email": f"{user}@model.test",
-                    "profile_image_url": "/user.png", "token": f"token-{user}", "token_type": "Bearer",
+                    "profile_image_url": "/user.png", "token": token_of(user), "token_type": "Bearer",
                     "expires_at": None, "permissions": {"features": {"channels": True}},
                 }  # fmt: skip
             case "GET", ["api", "v1", "users", "user", "settings"]:

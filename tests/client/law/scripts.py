@@ -40,8 +40,8 @@ THEMES: dict[str, list[str]] = {
     ],
     "messages": [
         *_OTHERS, *_OTHERS, *_ELSEWHERE, *_MISHAPS, *_LINE, "we_look_at", "we_look_at", "we_look_away",
-        "we_scroll_back", "we_scroll_back", "events_come_twice", "a_fetch_goes_wrong", "we_open_a_thread",
-        "we_open_a_thread", "ann_replies",
+        "we_scroll_back", "we_scroll_back", "we_stall", "events_come_twice", "a_fetch_goes_wrong",
+        "we_open_a_thread", "we_open_a_thread", "ann_replies",
     ],
     "sending": [
         "we_open_a_thread", "we_send", "we_send", "we_send", "we_reply", "a_change_goes_wrong",
@@ -66,14 +66,23 @@ THEMES: dict[str, list[str]] = {
         "we_rename_a_chat", "we_rename_a_chat_elsewhere", "we_delete_a_chat",
         "we_delete_a_chat_elsewhere", "we_read_a_chat", "we_read_a_chat_elsewhere", "answers_will_be",
         "answers_will_be", *_MISHAPS, *_LINE, "the_server_stops", "the_server_returns",
-        "events_come_twice", "we_look_away",
+        "events_come_twice", "we_look_away", "we_stall", "we_stall",
     ],
     "link": [
-        *_NETWORK, *_NETWORK, "ann_posts", "ann_edits", "ann_types", "ann_types", "we_send", "we_type",
-        "we_look_at", "we_turn_to", "we_ask_elsewhere", "ann_makes_a_channel",
+        "we_stall", *_NETWORK, *_NETWORK, "ann_posts", "ann_edits", "ann_types", "ann_types", "we_send",
+        "we_type", "we_look_at", "we_turn_to", "we_ask_elsewhere", "ann_makes_a_channel",
+    ],
+    "restarts": [
+        "we_send", "we_send", "we_send", "we_reply", "we_are_killed", "we_are_killed", "we_start_anew",
+        *_NETWORK, "a_change_goes_wrong", "a_change_goes_wrong", "a_change_goes_wrong", "we_try_again",
+        "we_give_up", "ann_posts", "ann_deletes", "ann_removes_a_channel", "ann_lets_us_in_or_out",
+        "we_post_elsewhere", "we_look_at", "we_ask", "we_edit", "we_open_a_thread", "we_stall",
     ],
     "everything": EVERYTHING,
 }  # fmt: skip
+
+DURABLE = {"restarts"}
+"""Themes that are played with the account's file on the disk."""
 
 COLD: Step = ("we_start_cold", 0, 0)
 SLOW: Step = ("things_are_slow", 0, 2)

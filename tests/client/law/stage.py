@@ -7,7 +7,6 @@ its end, and a second, fresh client on a faultless network tells what the truth 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,14 +17,16 @@ from antiphon import Client
 from antiphon.client import Delays, LinkState, Sending
 from antiphon.client.channels import channel as channel_module
 from antiphon.client.errors import AntiphonError
+from antiphon.client.kept import account_file
 
 from .acts import Acts
 from .flavour import Flavour
-from .model_server import ModelServer
-from .seams import Network
+from .model_server import ModelServer, token_of
+from .network import Network
+from .process import end_all_tasks, end_of_a_process
 from .truth import compare, exactly_once_and_in_order, holes
 from .views import View
-from .virtual_time import VirtualClock, VirtualLoop, run
+from .virtual_time import VirtualClock, VirtualLoop, VirtualThread, run
 
 Step = tuple[Any, ...]
 """The name of an act, and its numbers."""
@@ -67,14 +68,9 @@ class Stage:
 
     def new_client(self, network: Network, clock: VirtualClock) -> Client:
         """Make a client."""
-        more: dict[str, Any] = {}
-        if "durable" in inspect.signature(Client.__init__).parameters:
-            more["durable"] = self.folder is not None
-            if self.folder is not None:
-                more["data_dir"] = self.folder
         return Client(
-            "http://model.test", token="token-me", clock=clock, delays=Delays(random=self._random),
-            transport=network, **more,
+            "http://model.test", token=token_of("me"), clock=clock, delays=Delays(random=self._random),
+            transport=network, data_dir=self.folder, durable=self.folder is not None,
         )  # fmt: skip
 
     def _random(self) -> float:
@@ -99,6 +95,44 @@ class Stage:
         task.add_done_callback(self.opening.discard)
         return task
 
+    async def restart(self, *, killed: bool = False, arrives: bool = False, seen: bool = False) -> None:
+        """End the client and make another one, which shows the same."""
+        places = [(view.place, view.focused) for view in self.views]
+        self.wrong += [wrong for view in self.views for wrong in view.wrong]
+        kept = {one.temp_id for one in self.client.unsent_messages.value} if self.folder else set()
+        if killed:
+            self.network.end_of_a_process(arrives=arrives)
+            end_of_a_process(self.client, seen=seen)
+            await end_all_tasks()
+            self.clock.stop()
+        else:
+            await self._leave_and_close()
+        self.views.clear()
+        jumped, self.clock = self.clock.jumped, VirtualClock(self.loop)
+        self.clock.jumped = jumped
+        self.client = self.new_client(self.network, self.clock)
+        await self.client.start()
+        for sent in self.sendings:
+            if not sent.found_again(self.client) and sent.sending.temp_id in kept:
+                self.wrong.append(f"{sent.text!r} was in the outbox, and is not after the restart")
+        for place, focused in places:
+            view = self.new_view()
+            if place is not None:
+                view.show(*place)
+            view.focus(focused)
+
+    def new_view(self) -> View:
+        """Open a window."""
+        self.views.append(View(self.client, lambda work: self.work(work, opening=True)))
+        return self.views[-1]
+
+    async def _leave_and_close(self) -> None:
+        for view in self.views:
+            view.close()
+        for task in (*self.works, *self.opening):
+            task.cancel()
+        await self.client.close()
+
     # The course of a script
 
     async def play(self, script: Sequence[Step]) -> None:
@@ -119,11 +153,7 @@ class Stage:
                 self.server.untold.clear()
                 await self.hold("after one more catching up", with_untold=True)
         finally:
-            for view in self.views:
-                view.close()
-            for task in (*self.works, *self.opening):
-                task.cancel()
-            await self.client.close()
+            await self._leave_and_close()
             self.network.close()
             self.server.stop()
         await self.nothing_is_left()
@@ -203,6 +233,17 @@ class Sent:
         self.again = False
         """Whether it was given up or tried again by hand: then it has no place in the order."""
 
+    def found_again(self, client: Client) -> bool:
+        """Take what the next client knows of it; False when that knows nothing of one that was not sent."""
+        known = client.outbox.sending(self.sending.temp_id)
+        if known is not None:
+            self.sending = known
+        elif self.sending.state not in {"confirmed", "discarded"}:
+            self.sending = Sending(self.sending.temp_id)
+            self.sending.end("discarded", "it was not kept")
+            return False
+        return True
+
 
 def play(flavour: Flavour, script: Sequence[Step], folder: Path | None = None) -> None:
     """Play a script on a stage of its own and hold the law; raises `Unlawful`."""
@@ -215,7 +256,7 @@ def on_stage(
     """Do something on a stage that nothing has happened on yet; raises `Unlawful` for errors in the log."""
 
     async def main(loop: VirtualLoop) -> None:
-        with _short_pages(), _logged() as errors:
+        with _short_pages(), _files_without_threads(), _logged() as errors:
             await work(Stage(flavour, loop, folder))
         if errors:
             raise Unlawful(f"errors in the log: {errors}")
@@ -231,6 +272,16 @@ def _short_pages() -> Iterator[None]:
         yield
     finally:
         channel_module.PAGE = before  # type: ignore[misc]  # as above
+
+
+@contextmanager
+def _files_without_threads() -> Iterator[None]:
+    before = account_file.ThreadPoolExecutor
+    account_file.ThreadPoolExecutor = VirtualThread  # type: ignore[assignment,misc]  # for the time of a script
+    try:
+        yield
+    finally:
+        account_file.ThreadPoolExecutor = before  # type: ignore[misc]  # as above
 
 
 class _Errors(logging.Handler):

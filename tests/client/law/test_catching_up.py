@@ -18,8 +18,7 @@ async def lose_and_find(stage: Stage) -> None:
 
 def view(stage: Stage) -> View:
     """Open a window."""
-    stage.views.append(View(stage.client, lambda work: stage.work(work, opening=True)))
-    return stage.views[-1]
+    return stage.new_view()
 
 
 def test_at_most_four_requests_are_under_way_however_many_windows_there_are() -> None:

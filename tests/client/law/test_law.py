@@ -2,7 +2,9 @@
 to the server's, and what the person sent stands there once, in the order in which it was sent.
 
 A real client, whole, plays random scripts with a model server on virtual time: what people do (the person
-here and on another device, another person), what the model writes, and what goes wrong in between.
+here and on another device, another person), what the model writes, and what goes wrong in between. Clients
+are killed and made anew; where a theme is `DURABLE` they keep the account's file on a disk, and what was in
+its outbox is sent by the next one.
 `ANTIPHON_LAW` says how many scripts are played in all.
 
 What is left out, because there no client can keep the law:
@@ -21,15 +23,18 @@ What is left out, because there no client can keep the law:
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from .flavour import OPEN_WEBUI_6, OPEN_WEBUI_12, OURS, Flavour
-from .scripts import THEMES, scripts
+from .scripts import DURABLE, THEMES, scripts
 from .stage import play
 
-EXAMPLES = int(os.environ.get("ANTIPHON_LAW", "2100"))
+EXAMPLES = int(os.environ.get("ANTIPHON_LAW", "3000"))
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one: what a disk forgets is not played here
 SHARE = {OURS: 0.5, OPEN_WEBUI_12: 0.3, OPEN_WEBUI_6: 0.2}
 
 
@@ -47,6 +52,10 @@ def test_after_the_last_fault_the_state_is_the_servers_and_all_that_was_sent_is_
     )
     @given(script=scripts(theme))
     def law(script: list[tuple[str, int, int]]) -> None:
-        play(flavour, list(script))
+        if theme not in DURABLE:
+            play(flavour, list(script))
+            return
+        with TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
+            play(flavour, list(script), Path(folder))
 
     law()

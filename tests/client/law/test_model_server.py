@@ -14,7 +14,7 @@ from antiphon.wire import Malformed, Unknown, parse_event
 
 from .acts import Acts
 from .flavour import OPEN_WEBUI_6, OPEN_WEBUI_12, OURS, Flavour
-from .model_server import ModelServer
+from .model_server import ModelServer, token_of
 from .scripts import EVERYTHING, THEMES
 from .stage import Stage, on_stage
 from .virtual_time import NothingWillHappen, VirtualLoop, run
@@ -28,10 +28,12 @@ def everything_told(flavour: Flavour) -> list[tuple[str, dict[str, Any]]]:
 
     async def main(loop: VirtualLoop) -> None:
         server = ModelServer(flavour, loop)
-        server.connect("s", "token-me", lambda name, payload: told.append((name, payload)), lambda _: None)
+        server.connect(
+            "s", token_of("me"), lambda name, payload: told.append((name, payload)), lambda _: None
+        )
         channels, chats = server.channels, server.chats
         group = channels.create("ann", "group", "group", ["ann", "me"])
-        server.receive("s", "user-join", {"auth": {"token": "token-me"}}, 0)
+        server.receive("s", "user-join", {"auth": {"token": token_of("me")}}, 0)
         post = channels.post("ann", group.id, {"content": "hello", "temp_id": "t"})
         channels.post("me", group.id, {"content": "answer", "reply_to_id": post.id})
         reply = channels.post("me", group.id, {"content": "below", "parent_id": post.id})

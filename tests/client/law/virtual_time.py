@@ -76,6 +76,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return done
 
 
+class VirtualThread:
+    """Stands for the thread of an account's file: it does its work at once, for the same reason."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.ended = False
+        """Whether its process is gone: then nothing more is done."""
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Do it now."""
+        if not self.ended:
+            work()
+
+    def shutdown(self, *, wait: bool) -> None:
+        """There is nothing to end."""
+
+
 class VirtualClock:
     """The client's clock on a virtual loop. `jumped` is how long the machine has slept."""
 
@@ -110,6 +126,12 @@ class VirtualClock:
         timer = self._loop.call_later(seconds, fire)
         self._timers.add(timer)
         return cancel
+
+    def stop(self) -> None:
+        """Whoever set timers is gone."""
+        for timer in tuple(self._timers):
+            timer.cancel()
+        self._timers.clear()
 
     @property
     def timers(self) -> int:
