@@ -26,6 +26,8 @@ from antiphon.wire import (
 )
 
 PAGE = 4
+NO_ROOT = "The message that this belongs under is not there."
+DELETED = "This message was posted before, and deleted since."
 ME, OTHER = UserName(id="me", name="Me", role="user"), UserName(id="other", name="Other", role="user")
 CHANNEL = {"id": "c", "user_id": "me", "name": "general", "created_at": 1, "updated_at": 1}
 
@@ -60,12 +62,13 @@ class Server:
         parent: str | None = None,
         step: int = 1,
     ) -> Message:
-        """Post a message; the same `temp_id` again gives the first one."""
+        """Post a message; the same `temp_id` again gives the first one, unless that was deleted."""
         if temp_id is not None and temp_id in self.by_temp_id:
-            id_ = self.by_temp_id[temp_id]
-            return self.messages.get(id_) or self.shell(id_, user, content)
+            if self.by_temp_id[temp_id] not in self.messages:
+                raise Rejected(410, DELETED)
+            return self.messages[self.by_temp_id[temp_id]]
         if parent is not None and parent not in self.messages:
-            raise Rejected(400, "The message that this belongs under is not there.")
+            raise Rejected(400, NO_ROOT)
         message = self.shell(f"m{next(self.ids):04}", user, content, reply_to, parent, step)
         self.messages[message.id] = message
         if temp_id is not None:
