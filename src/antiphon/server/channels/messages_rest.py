@@ -18,6 +18,7 @@ from antiphon.server.channels.directory import Channel, Membership
 from antiphon.server.channels.envelopes import EVENT, about_message, announce_created
 from antiphon.server.channels.first import member_row
 from antiphon.server.channels.gate import still_writable, writable
+from antiphon.server.channels.replies import Reply, add_places, called_in
 from antiphon.server.errors import Problem
 from antiphon.server.files.store import share
 from antiphon.server.routing import Router
@@ -44,6 +45,8 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
     temp_id = form.temp_id
     parent: dict[str, Any] | None = None
     quoted: dict[str, Any] | None = None
+    places: list[Reply] = []
+    answers: list[dict[str, Any]] = []
     async with state.database.write() as connection:
         channel = await still_writable(state, channel, user)
         woken = channel.hidden_from()
@@ -61,8 +64,9 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
             quoted = await read.quote(connection, form.reply_to_id, whole=whole_lists(state))
             if quoted is None or quoted["channel_id"] != channel_id:
                 raise Problem(400, "The message that this answers is not there.")
+        message_id = str(uuid.uuid4())
         values = {
-            "id": str(uuid.uuid4()),
+            "id": message_id,
             "channel_id": channel_id,
             "user_id": user.id,
             "temp_id": temp_id,
@@ -78,6 +82,9 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
         insert = state.database.insert(messages).on_conflict_do_nothing()
         if not (await connection.execute(insert, values)).rowcount:
             return answer(await _repeated(connection, channel_id, user.id, temp_id))
+        if called := called_in(form.content, quoted, state.providers.name_of):
+            state.runs.require_room(user)
+            places = await add_places(connection, state.database.clock, called, values)
         await share(state.database, connection, form.data, channel_id, user)
         if user.id not in channel.members:
             joins = state.database.insert(channel_members).on_conflict_do_nothing()
@@ -88,8 +95,15 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
                 .where(channel_members.c.channel_id == channel_id)
                 .values(is_active=True)
             )
-        if form.parent_id is not None:
-            parent = await read.one(connection, channel_id, form.parent_id)
+        if places:
+            rows = await connection.execute(
+                read.living()
+                .where(messages.c.id.in_([place.message_id for place in places]))
+                .order_by(messages.c.created_at)
+            )
+            answers = await read.full(connection, rows.all())
+        if form.parent_id is not None or places:
+            parent = await read.one(connection, channel_id, form.parent_id or message_id)
     # Nothing is awaited between the commit and the emit, so events leave in the order of the rows.
     stored = read.finished(
         {key: value for key, value in values.items() if key != "temp_id"}
@@ -111,8 +125,14 @@ async def post(channel_id: str, form: MessageForm, state: State, user: User) -> 
         "reactions": [],
     }
     await state.live.emit(EVENT, about_message(channel, message, "message", user), channel.room)
+    for empty in answers:
+        await state.live.emit(
+            EVENT, about_message(channel, {"temp_id": None, **empty}, "message", user), channel.room
+        )
     if parent is not None:
         await state.live.emit(EVENT, about_message(channel, parent, "message:reply", user), channel.room)
+    for place in places:
+        state.runs.reply(place)
     return answer(stored)
 
 
@@ -123,6 +143,8 @@ async def edit(channel_id: str, message_id: str, form: MessageEdit, state: State
         now = state.database.clock.nanoseconds()
         if row.user_id != user.id and (channel.is_closed or not user.is_admin):
             raise Problem(403, "Only whoever wrote a message may edit it.")
+        if state.runs.is_written(channel_id, message_id):
+            raise Problem(409, "This answer is still being written. Stop it, or wait for its end.")
         merged = {**(row.data or {}), **(form.data or {})}
         meta = {**(row.meta or {}), **(form.meta or {})}
         check_content(form.content, merged, meta)
@@ -222,6 +244,7 @@ async def remove(channel_id: str, message_id: str, state: State, user: User) -> 
         )
         if row.parent_id is not None:
             parent = await read.one(connection, channel_id, row.parent_id)
+    state.runs.drop_replies(channel_id, message_id)
     await state.live.emit(EVENT, about_message(channel, message, "message:delete", user), channel.room)
     if parent is not None:
         await state.live.emit(EVENT, about_message(channel, parent, "message:reply", user), channel.room)

@@ -175,6 +175,7 @@ async def remove(channel_id: str, state: State, user: User) -> bool:
         await connection.execute(_their(access_grants, channel_id))
         await connection.execute(delete(channels).where(channels.c.id == channel_id))
     state.channels.forget(channel_id)
+    state.runs.drop_replies(channel_id)
     await state.live.emit(EVENT, about_channel(channel.record, "channel:deleted", user), channel.room)
     await state.live.close_room(channel.room)
     return True

@@ -97,6 +97,11 @@ class Providers:
             await self._fetched()
         return self._models.get(model_id)
 
+    def name_of(self, model_id: str) -> str | None:
+        """Return what people call a model, if it is known now; nothing is fetched."""
+        model = self._eliza if model_id == eliza.ELIZA else self._models.get(model_id)
+        return None if model is None else str(model.entry.get("name") or model_id)
+
     async def try_openai(self, url: str, key: str) -> list[dict[str, Any]]:
         """Return the models at an address. Raises `ProviderFailed` or `BadProviderConfig`: what is wrong."""
         address = configuration.checked_address(url)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from antiphon.server.channels.replies import Reply, end_those_left
 from antiphon.server.chats import live as chat_events
 from antiphon.server.errors import Problem
 from antiphon.server.runs import states, store
@@ -13,6 +14,7 @@ from antiphon.server.runs.clock import Clock, RealClock
 from antiphon.server.runs.dialects import dialect_of
 from antiphon.server.runs.patience import Limits
 from antiphon.server.runs.plain import PlainStreams
+from antiphon.server.runs.reply import ModelReply, chat_id_of
 from antiphon.server.runs.run import Run, envelope
 from antiphon.server.runs.turns import Known, Turn, is_temporary, known_turn, store_turn, temporary_turn
 from antiphon.server.security.principals import Principal
@@ -79,6 +81,8 @@ class Runs:
 
     async def _end_those_left(self) -> None:
         cut = await store.interrupt_open_runs(self.database)
+        async with self.database.write() as connection:
+            cut += await end_those_left(connection, self.database.clock, states.INTERRUPTED_TEXT)
         if cut:
             logger.info("%d answers of the last time were cut short; they are marked as interrupted", cut)
 
@@ -99,10 +103,7 @@ class Runs:
         temporary = is_temporary(form.chat_id)
         if temporary and (known := self._temporary.get((principal.id, form.id or ""))):
             return known
-        if len(self.open_runs(user_id=principal.id)) >= PER_PERSON:
-            raise Problem(
-                429, "Too many answers are being written for you. Wait for some to end, or stop them."
-            )
+        self.require_room(principal)
         model = await self._state.providers.find(form.model)
         if model is None:
             # A turn that was asked before is answered the same, even if its model has gone since.
@@ -125,6 +126,31 @@ class Runs:
         await self._begin(turn)
         return known
 
+    def require_room(self, principal: Principal) -> None:
+        """Raise `Problem` if no further answer may be begun for this person now."""
+        if self._draining:
+            raise Problem(503, "The server is going down. Ask again in a moment.")
+        if len(self.open_runs(user_id=principal.id)) >= PER_PERSON:
+            raise Problem(
+                429, "Too many answers are being written for you. Wait for some to end, or stop them."
+            )
+
+    def reply(self, place: Reply) -> None:
+        """Begin a model's answer in a channel, whose place is stored and told."""
+        self._carry_out(ModelReply(self, self._state, place))
+
+    def drop_replies(self, channel_id: str, message_id: str | None = None) -> None:
+        """Ask no further for answers in a channel, or for one message and those in the thread under it."""
+        for run in self.open_runs(chat_id=chat_id_of(channel_id)):
+            if message_id in {None, run.turn.message_id, run.turn.question_id}:
+                run.halt(states.STOPPED)
+
+    def is_written(self, channel_id: str, message_id: str) -> bool:
+        """Whether a model is writing this message of a channel."""
+        return any(
+            run.turn.message_id == message_id for run in self.open_runs(chat_id=chat_id_of(channel_id))
+        )
+
     async def tell(self, turn: Turn, message_id: str | None, kind: str, data: Any) -> None:
         """Send one event to all windows of the person whose turn it is."""
         payload = envelope(turn.chat_id, message_id, kind, data)
@@ -134,10 +160,12 @@ class Runs:
         """Note that a run is over, background and all."""
         turn = run.turn
         self._runs.pop(turn.run_id, None)
-        of_chat = self._chats.get(turn.chat_id, set())
+        of_chat = self._chats.get(turn.chat_id)
+        if of_chat is None:
+            return  # no run of a chat
         of_chat.discard(turn.run_id)
         if not of_chat:
-            self._chats.pop(turn.chat_id, None)
+            del self._chats[turn.chat_id]
             for kind, data in self.dialect.active(active=False, folder_id=turn.folder_id):
                 await self.tell(turn, turn.message_id, kind, data)
 
@@ -180,7 +208,6 @@ class Runs:
             for kind, data in self.dialect.chat_listed(turn.chat_id, turn.folder_id):
                 await self.tell(turn, turn.question_id, kind, data)
         run = Run(self, turn)
-        self._runs[turn.run_id] = run
         of_chat = self._chats.setdefault(turn.chat_id, set())
         of_chat.add(turn.run_id)
         if len(of_chat) == 1:
@@ -188,9 +215,13 @@ class Runs:
                 await self.tell(turn, turn.message_id, kind, data)
         if turn.new_title and "title" in turn.background:
             await self.tell(turn, turn.message_id, "chat:title", turn.new_title)
+        self._carry_out(run)
+
+    def _carry_out(self, run: Run) -> None:
+        self._runs[run.turn.run_id] = run
         if self._draining:  # the server was told to end while the turn was stored
             run.halt(states.INTERRUPTED)
-        task = asyncio.create_task(run.carry_out(), name=f"run {turn.run_id}")
+        task = asyncio.create_task(run.carry_out(), name=f"run {run.turn.run_id}")
         self._tasks.add(task)
         task.add_done_callback(self._over)
 

@@ -32,6 +32,9 @@ OUR_FAULT_TEXT = "The answer broke off because of a fault in this server; its lo
 class Run:
     """Answers one turn. `carry_out` runs in a task of its own and is ended by `halt`, not by cancelling."""
 
+    frame: float | None = None
+    """Seconds between two frames; None is what the dialect says."""
+
     def __init__(self, runs: Runs, turn: Turn) -> None:
         self.turn = turn
         self.state: str = states.QUEUED if turn.waiting else states.RUNNING
@@ -39,7 +42,7 @@ class Run:
         """Set when the end is stored and told."""
         self._runs = runs
         self._answer = Answer()
-        self._frames = Frames(self._tell_frame, runs.clock, runs.dialect.frame)
+        self._frames = Frames(self._tell_frame, runs.clock, self.frame or runs.dialect.frame)
         self._patience = Patience(runs.clock, runs.limits)
         self._halt: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._stored_at = runs.clock.now()

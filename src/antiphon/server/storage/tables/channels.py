@@ -82,6 +82,14 @@ messages = Table(
 )
 """`temp_id` is the idempotency key of a post: once per person and channel."""
 
+model_replies = Table(
+    "model_replies",
+    metadata,
+    Column("message_id", String(64), ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""The messages that models are writing now: what stands here at a start was cut short."""
+
 reactions = Table(
     "reactions",
     metadata,
