@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from antiphon.server import errors
 from antiphon.server.about import rest as about
 from antiphon.server.about.build import build_id, our_version
-from antiphon.server.accounts import auths, users
+from antiphon.server.accounts import api_keys, auths, users
 from antiphon.server.accounts.presence import Presence
 from antiphon.server.backups.renewal import Renewal
 from antiphon.server.body_limit import BodyLimit
@@ -25,7 +25,7 @@ from antiphon.server.files import rest as files
 from antiphon.server.files.shelf import FOLDER, Shelf
 from antiphon.server.files.upkeep import Upkeep
 from antiphon.server.live.live import ANONYMOUS_SECONDS, PATH, Live
-from antiphon.server.permissions import DEFAULT, KEY, may_use_channels
+from antiphon.server.permissions import DEFAULT, KEY, may_use_channels, may_use_keys
 from antiphon.server.providers import Providers
 from antiphon.server.providers import rest as providers
 from antiphon.server.runs import Runs
@@ -124,6 +124,7 @@ def create_app(settings: ServerSettings, *, anonymous_seconds: float = ANONYMOUS
     for router in (
         about.router,
         auths.router,
+        api_keys.router,
         users.router,
         channels_rest.router,
         members_rest.router,
@@ -140,13 +141,18 @@ def create_app(settings: ServerSettings, *, anonymous_seconds: float = ANONYMOUS
 
 def _state(settings: ServerSettings, anonymous_seconds: float) -> ServerState:
     database = Database(settings.database_address)
-    principals = Principals(database, Tokens(secret_of(settings), settings.token_lifetime))
+    principals = Principals(
+        database,
+        Tokens(secret_of(settings), settings.token_lifetime),
+        lambda person: may_use_keys(config, person),
+    )
     config = StoredConfig(
         database,
         {
             "WEBUI_NAME": settings.name,
             "ENABLE_SIGNUP": settings.enable_signup,
             "DEFAULT_USER_ROLE": settings.default_user_role,
+            "ENABLE_API_KEYS": settings.enable_api_keys,
             "ENABLE_CHANNELS": True,
             KEY: DEFAULT,
         },

@@ -64,6 +64,13 @@ def permissions_of(config: StoredConfig, principal: Principal) -> dict[str, Any]
     }
 
 
+def may_use_keys(config: StoredConfig, principal: Principal) -> bool:
+    """Whether API keys are on, and this person may use one."""
+    if not config["ENABLE_API_KEYS"] or not principal.is_verified:
+        return False
+    return principal.is_admin or config[KEY].get("features", {}).get("api_keys") is True
+
+
 def may_use_channels(config: StoredConfig, principal: Principal) -> bool:
     """Whether channels are on, and this person may use them."""
     if not config["ENABLE_CHANNELS"] or not principal.is_verified:

@@ -99,6 +99,11 @@ class ServerSettings(BaseSettings):
         validation_alias=_names("DEFAULT_USER_ROLE", "DEFAULT_USER_ROLE"),
         description="user, pending or admin",
     )
+    enable_api_keys: bool = Field(
+        default=False,
+        validation_alias=_names("ENABLE_API_KEYS", "ENABLE_API_KEYS", "ENABLE_API_KEY"),
+        description="true or false",
+    )
     websocket_heartbeat_interval: int | None = Field(
         default=None,
         ge=5,

@@ -38,7 +38,7 @@ async def config(request: Request, state: State) -> dict[str, Any]:
         "auth_trusted_header": False,
         "enable_signup_password_confirmation": False,
         "enable_ldap": False,
-        "enable_api_keys": False,
+        "enable_api_keys": bool(state.config["ENABLE_API_KEYS"]),
         "enable_signup": bool(state.config["ENABLE_SIGNUP"]),
         "enable_login_form": True,
         "enable_websocket": True,

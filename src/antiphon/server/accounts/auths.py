@@ -116,8 +116,9 @@ async def sign_out(request: Request, response: Response, state: State) -> dict[s
     found = await state.principals.of_token(token_of(request))
     if found is not None:
         _person, token = found
-        await state.principals.revoke(token)
-        await state.live.close_token(token.jti)
+        if not token.is_key:
+            await state.principals.revoke(token)
+            await state.live.close_token(token.jti)
     response.delete_cookie("token")
     return {"status": True}
 
@@ -187,10 +188,13 @@ async def update_admin_config(form: AdminConfig, state: State, _admin: Admin) ->
     lifetime = given.get("JWT_EXPIRES_IN")
     if lifetime is not None and not re.fullmatch(r"-1|0|\d+[smhdw]", lifetime):
         raise Problem(400, "JWT_EXPIRES_IN must be a time like 12h, 7d or 4w, or -1 for no end.")
-    for key in ("ENABLE_SIGNUP", "ENABLE_CHANNELS"):
+    for key in ("ENABLE_SIGNUP", "ENABLE_CHANNELS", "ENABLE_API_KEYS"):
         if key in given and given[key] is None:
             raise Problem(400, f"{key} must be true or false.")
     await state.config.set(given)
+    if "ENABLE_API_KEYS" in given:
+        for person in state.live.principals():
+            await state.live.refresh(person.id)
     return await admin_config(state, _admin)
 
 
@@ -202,7 +206,9 @@ def refuse_weak(password: str) -> None:
 
 
 def signed_in(state: ServerState, person: Principal, token: Token, response: Response) -> dict[str, Any]:
-    """The session user, with the token as a cookie for browsers."""
+    """The session user, with the token as a cookie for browsers; an API key is never made a cookie."""
+    if token.is_key:
+        return _session(state, person, token)
     response.set_cookie(
         "token",
         token.text,

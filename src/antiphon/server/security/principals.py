@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from fastapi import Depends, Request
 from sqlalchemy import delete, select
 
 from antiphon.server.errors import Problem
+from antiphon.server.security.api_keys import PREFIX, ApiKeys
 from antiphon.server.security.tokens import Token, Tokens
 from antiphon.server.storage.database import Database
 from antiphon.server.storage.tables.accounts import revoked_tokens, users
@@ -59,9 +61,13 @@ class Principals:
     back.
     """
 
-    def __init__(self, database: Database, tokens: Tokens) -> None:
+    def __init__(
+        self, database: Database, tokens: Tokens, may_use_keys: Callable[[Principal], bool] = lambda _: False
+    ) -> None:
         self._database = database
         self.tokens = tokens
+        self.keys = ApiKeys(database)
+        self._may_use_keys = may_use_keys
         self._people: OrderedDict[str, _Kept] = OrderedDict()
         self._revoked: dict[str, int] = {}
         self._tidy_at = _KEPT
@@ -75,11 +81,14 @@ class Principals:
             rows = await connection.execute(select(revoked_tokens.c.jti, revoked_tokens.c.expires_at))
             self._revoked = {row.jti: row.expires_at for row in rows}
         self._people.clear()
+        self.keys.forget_all()
 
     async def of_token(self, text: str | None) -> tuple[Principal, Token] | None:
-        """Whose token this is, if it still counts."""
+        """Whose token or API key this is, if it still counts."""
         if not text:
             return None
+        if text.startswith(PREFIX):
+            return await self._of_key(text)
         token = self._read.get(text)
         if token is None:
             token = self.tokens.read(text)
@@ -94,6 +103,13 @@ class Principals:
         if kept is None or (token.issued_at < kept.tokens_from and token.jti != kept.kept_token):
             return None
         return kept.principal, token
+
+    async def _of_key(self, text: str) -> tuple[Principal, Token] | None:
+        key = await self.keys.find(text)
+        kept = None if key is None else await self._person(key.user_id)
+        if key is None or kept is None or not self._may_use_keys(kept.principal):
+            return None
+        return kept.principal, key
 
     async def of_id(self, user_id: str) -> Principal | None:
         """The person with this id."""
@@ -148,12 +164,12 @@ async def session_of(request: Request) -> tuple[Principal, Token]:
     principals: Principals = request.app.state.server.principals
     found = await principals.of_token(token_of(request))
     if found is None:
-        detail = (
-            "Not authenticated"
-            if token_of(request) is None
-            else "Your session is over. Please sign in again."
-        )
-        raise Problem(401, detail)
+        text = token_of(request)
+        if text is None:
+            raise Problem(401, "Not authenticated")
+        if text.startswith(PREFIX):
+            raise Problem(401, "This API key does not count: it was taken back, or keys are not switched on.")
+        raise Problem(401, "Your session is over. Please sign in again.")
     return found
 
 

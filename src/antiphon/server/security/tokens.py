@@ -22,6 +22,8 @@ class Token:
     user_id: str
     issued_at: int
     expires_at: int | None
+    is_key: bool = False
+    """Whether it is an API key: no session, so that signing out does not end it."""
 
     @property
     def expired(self) -> bool:

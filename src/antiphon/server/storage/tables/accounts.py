@@ -4,7 +4,7 @@ runs.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, String, Table, Text
 
 from antiphon.server.storage.tables.base import json_or_null, metadata
 
@@ -34,6 +34,17 @@ revoked_tokens = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 """Tokens that were signed out before their end; a row is needed only until `expires_at` (unix seconds)."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("user_id", String(64), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    # SHA-256 in hexadecimal, and the first characters, by which a person knows it again.
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("beginning", String(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""One key per person; `created_at` in unix seconds."""
 
 stored_config = Table(
     "stored_config",
