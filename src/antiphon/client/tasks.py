@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 from antiphon.client.errors import AntiphonError
 from antiphon.client.faults import Faults
+
+T = TypeVar("T")
 
 
 class Tasks:
@@ -53,23 +55,42 @@ async def together(*works: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
 
     The first error ends the others and is raised itself, not inside a group.
     """
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in works]
-    except BaseExceptionGroup as errors:
-        raise _first(errors) from None
-    return tuple(task.result() for task in tasks)
+    return await _run(works, asyncio.ALL_COMPLETED)
 
 
 async def first(*works: Coroutine[Any, Any, Any]) -> None:
-    """Run several pieces of work until one of them is done, and end the others."""
+    """Run several pieces of work until one of them is done, and end the others. An error is raised itself."""
+    await _run(works, asyncio.FIRST_COMPLETED)
+
+
+async def _run(works: Sequence[Coroutine[Any, Any, T]], until: str) -> tuple[T, ...]:
+    """Run the works until all are done, or the first one, or one has failed.
+
+    No error reaches the group: where the work of a task group fails while its owner is being ended, the
+    group raises the failure alone, and an owner that tries again after a failure would go on for ever.
+    """
+    errors: list[Exception] = []
+    results: list[T] = []
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work) for work in works]
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        tasks = [group.create_task(_kept(work, errors)) for work in works]
+        pending = set(tasks)
+        while pending and not errors:
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            if until == asyncio.FIRST_COMPLETED:
+                break
         for task in tasks:
             task.cancel()
+    if errors:
+        raise errors[0]
+    for task in tasks:
+        if not task.cancelled():
+            results += task.result()
+    return tuple(results)
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error = errors.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+async def _kept(work: Coroutine[Any, Any, T], errors: list[Exception]) -> tuple[T, ...]:
+    try:
+        return (await work,)
+    except Exception as error:  # noqa: BLE001 - raised by whoever waits for all of them
+        errors.append(error)
+        return ()

@@ -103,8 +103,10 @@ class Stage:
         if killed:
             self.network.end_of_a_process(arrives=arrives)
             end_of_a_process(self.client, seen=seen)
+            wrong, unhandled = list(self.wrong), list(self.loop.unhandled)
             await end_all_tasks()
             self.clock.stop()
+            self.wrong, self.loop.unhandled = wrong, unhandled  # A dead process says nothing.
         else:
             await self._leave_and_close()
         self.views.clear()

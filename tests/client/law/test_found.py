@@ -127,6 +127,10 @@ FOUND: dict[str, tuple[Sequence[Flavour], list[Step]]] = {
             ("we_look_at", 0, 2),
         ],
     ),
+    "a client closed at the moment at which its line is cut comes to its end": (
+        EVERYWHERE,
+        [("we_start_anew", 0, 0), ("the_line_is_cut", 1, 0), ("we_start_anew", 0, 0)],
+    ),
     "a chat that is completed after a silent line moves to the front": (
         EVERYWHERE,
         [("the_line_dies_silently", 0, 0), ("we_ask", 0, 0)],

@@ -34,7 +34,7 @@ from .scripts import DURABLE, THEMES, scripts
 from .stage import play
 
 EXAMPLES = int(os.environ.get("ANTIPHON_LAW", "3000"))
-IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one: what a disk forgets is not played here
+IN_MEMORY = Path("/dev/shm")  # where there is one: what a disk forgets is not played here
 SHARE = {OURS: 0.5, OPEN_WEBUI_12: 0.3, OPEN_WEBUI_6: 0.2}
 
 
