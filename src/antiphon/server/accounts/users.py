@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from sqlalchemy import Row, func, select
 
 from antiphon.server.accounts.auths import ROLES, refuse_weak
+from antiphon.server.accounts.leaving import delete_account
 from antiphon.server.accounts.people import (
     change_account,
     normal_email,
@@ -185,6 +186,13 @@ async def one(user_id: str, state: State, _user: User) -> dict[str, Any]:
     if row is None:
         raise Problem.not_found()
     return entry(state, row)
+
+
+@router.delete("/{user_id}", response_model=bool)
+async def delete(user_id: str, state: State, _admin: Admin) -> bool:
+    """Delete an account for good: its chats go, what it wrote in channels stays."""
+    await delete_account(state, user_id)
+    return True
 
 
 def entry(state: ServerState, row: Row[Any]) -> dict[str, Any]:
