@@ -244,7 +244,7 @@ async def test_a_thread_that_is_listened_to_is_caught_up_and_others_are_dropped(
         now.server.post(OTHER, "missed", parent=thread.id)
         now.server.told.clear()
         assert now.channel.followed
-        assert now.channel.loaded
+        assert now.channel.wanted
         await done(now, now.channel.refresh())
         assert texts(thread)[-1] == "missed"
         assert not idle.timeline.loaded

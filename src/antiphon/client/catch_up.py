@@ -18,7 +18,7 @@ from antiphon.client.chats.chat_list import ChatList
 from antiphon.client.chats.pages import ChatPages
 from antiphon.client.chats.reducer import ChatReducer
 from antiphon.client.context import Context
-from antiphon.client.errors import AntiphonError, NotFound, Refused, SignedOut, passing
+from antiphon.client.errors import AntiphonError, NotFound, Refused, passing
 from antiphon.client.link.backoff import Backoff
 from antiphon.client.refetch import Fetch, Refetch
 from antiphon.client.slots import sharing
@@ -86,7 +86,7 @@ class CatchUp:
         for id_, channel in self.channels.handles.items():
             if id_ in shown.channels:
                 continue
-            if channel.followed and channel.loaded:
+            if channel.followed and channel.wanted:
                 followed.append(id_)
             else:
                 channel.forget()
@@ -98,7 +98,7 @@ class CatchUp:
         for id_, chat in self.chats.handles.items():
             if id_ in shown.chats:
                 continue
-            if chat.followed and chat.known:
+            if chat.followed and chat.wanted:
                 followed.append(id_)
             else:
                 chat.forget()
@@ -124,20 +124,20 @@ class CatchUp:
         asked_at = self._context.arrivals.next()
         try:
             entries = await self._context.rest.channels.list()
-        except (Refused, SignedOut, NotFound) as error:
-            if isinstance(error, SignedOut) and not await self._context.rest.accounts.signed_in():
-                raise
+        except (Refused, NotFound):
             entries = []  # Channels are switched off, or not for this person.
         if new := self._channel_list.load(entries, asked_at):
             self._context.say("join-channels", {"auth": {"token": self._context.token}})
             self._open_again(new)
 
     def _open_again(self, channel_ids: tuple[str, ...]) -> None:
-        """Fetch what windows show of channels that are ours to see again."""
+        """Fetch what windows show, or somebody follows, of channels that are ours to see again."""
         shown = self._windows.shown().channels
         for id_ in channel_ids:
             handle = self.channels.handles.get(id_)
-            if handle is not None and id_ in shown and not handle.timeline.loaded:
+            if handle is None or handle.timeline.loaded:
+                continue
+            if id_ in shown or (handle.followed and handle.wanted):
                 work = self._again(partial(self._refresh_channel, id_))
                 self._context.background().spawn(work, "a channel that is back")
 
@@ -156,10 +156,7 @@ class CatchUp:
         chat = self.chats.handle(chat_id)
         try:
             await chat.refresh()
-        except (Refused, SignedOut, NotFound) as error:
-            # Open WebUI says 401 to a chat that is not there.
-            if isinstance(error, SignedOut) and not await self._context.rest.accounts.signed_in():
-                raise
+        except (Refused, NotFound):
             chat.gone()
 
     async def _after_windows(self, fetch: Fetch) -> None:

@@ -56,6 +56,8 @@ class Context:
     ask_catch_up: Callable[[], None] = lambda: None
     chat_gone: Callable[[str], None] = lambda chat_id: None
     """Tells that a chat was deleted, or is not ours to see any more."""
+    refused: Callable[[str, str | None], None] = lambda channel_id, parent_id: None
+    """Tells that the server did not take a message for a channel, or a thread in it: both may be gone."""
     faults: Faults = field(init=False)
 
     def __post_init__(self) -> None:

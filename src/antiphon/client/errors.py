@@ -30,7 +30,9 @@ class SignedOut(RequestFailed):
 
 
 class Refused(RequestFailed):
-    """403: this person may not do that."""
+    """403: this person may not do that. Open WebUI says 401 to some of it; that is this error where the token
+    is seen to be good.
+    """
 
 
 class NotFound(RequestFailed):

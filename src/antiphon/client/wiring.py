@@ -80,6 +80,7 @@ class Parts:
         self.catch_up.channels, self.catch_up.chats = self.channels, self.chats
         self.questions = Questions(context, self.windows, self.listeners, stores.questions)
         self.calls.ask, context.chat_gone = self.questions.take, self.questions.chat_gone
+        context.refused = self.channels.refused
         self.chats.asking = lambda: self.questions.chat_ids
         self.notifier = Notifier(
             context,

@@ -44,6 +44,7 @@ class Channel(ChannelAffairs):
         self._paging = Paging(self.timeline, context.arrivals, self._page, PAGE, lambda: context.ours)
         self._outbox = outbox
         self._reading = reading
+        self._opened = False
         self._own_typing: dict[str | None, OwnTyping] = {}
         self._changing = Changing(context, self._own, self)
         self._pinned: PinnedMessages | None = None
@@ -62,9 +63,11 @@ class Channel(ChannelAffairs):
         return bool(listeners or self.followed_threads or (self._pinned and self._pinned.store.subscribers))
 
     @property
-    def loaded(self) -> bool:
-        """Whether it holds anything that a catching up has to fetch again."""
-        return self.timeline.loaded or any(thread.timeline.loaded for thread in self.followed_threads)
+    def wanted(self) -> bool:
+        """Whether a catching up has to fetch anything of it: it was opened, though it may hold nothing since
+        because the server refused it or could not be reached.
+        """
+        return self._opened or self.timeline.loaded or any(thread.wanted for thread in self.followed_threads)
 
     @property
     def followed_threads(self) -> tuple[Thread, ...]:
@@ -74,7 +77,11 @@ class Channel(ChannelAffairs):
     # Fetching
 
     async def open(self) -> None:
-        """Fetch the detail and the newest page. Raises `NotFound`, `Refused`, `Unreachable` …"""
+        """Fetch the detail and the newest page. Raises `NotFound`, `Refused`, `Unreachable` …
+
+        While somebody listens, catching up goes on trying, and brings back what was refused for a while.
+        """
+        self._opened = True
         try:
             await self.refresh()
         except (NotFound, Refused):
@@ -86,7 +93,7 @@ class Channel(ChannelAffairs):
         """Fetch again the detail, every page that is held, and the threads that somebody listens to."""
         await together(self.refresh_detail(), self._paging.refresh())
         for thread in self._all_threads():
-            if not (thread.followed and thread.timeline.loaded):
+            if not (thread.followed and thread.wanted):
                 thread.forget()
                 continue
             try:
@@ -101,7 +108,7 @@ class Channel(ChannelAffairs):
 
     async def load_earlier(self, limit: int = PAGE) -> bool:
         """Fetch an earlier page; give whether there are still earlier messages."""
-        return await self._paging.load_earlier(limit)
+        return await self._asked(lambda: self._paging.load_earlier(limit))
 
     async def find(self, message_id: str) -> Thread | None:
         """Fetch until a message is held: in `timeline`, or in the thread that is given back.
@@ -178,6 +185,13 @@ class Channel(ChannelAffairs):
         if self._pinned is None:
             self._pinned = PinnedMessages(self.id, self._context, self._own, self.known)
         return self._pinned
+
+    def refused(self, parent_id: str | None) -> None:
+        """The server did not take a message: the channel, or the thread under `parent_id`, may be gone."""
+        thread = self._threads.get(parent_id)
+        if thread is not None and thread.wanted:
+            thread.look_again()
+        self.look_after()
 
     # Messages
 

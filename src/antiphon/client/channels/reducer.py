@@ -51,6 +51,16 @@ class ChannelReducer:
         """Give the handle of a channel, the same one each time."""
         return self.handles.of(channel_id)
 
+    def refused(self, channel_id: str, parent_id: str | None) -> None:
+        """The server did not take a message: nobody else may tell that the channel, or the thread under
+        `parent_id`, is gone for us.
+        """
+        handle = self.handles.get(channel_id)
+        if handle is not None:
+            handle.refused(parent_id)
+        else:
+            self._list.ask()
+
     def apply(self, event: wire.ChannelEvent, stamp: int) -> None:
         """Take an event; `stamp` is the number of its arrival."""
         handle = self.handles.get(event.channel_id)

@@ -9,7 +9,7 @@ from antiphon.client.channels.optimistic import OwnChanges
 from antiphon.client.channels.paging import Page, Paging
 from antiphon.client.channels.timeline import Timeline
 from antiphon.client.context import Context
-from antiphon.client.errors import NotFound
+from antiphon.client.errors import NotFound, Refused
 from antiphon.client.outbox.outbox import Sending
 from antiphon.client.refetch import Refetch
 from antiphon.client.rest.channels import PAGE
@@ -36,6 +36,7 @@ class Thread:
         self.gone: Store[bool] = Store(False)
         """Whether the root was deleted, and with it the thread (W-31)."""
         self.timeline = Timeline(root_id, own)
+        self._opened = False
         self._context = context
         self._own = own
         self._held: Held | None = None
@@ -49,19 +50,26 @@ class Thread:
         listeners = self.timeline.subscribers or self.root.subscribers or self.gone.subscribers
         return bool(listeners or self.timeline.unconfirmed)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether a catching up has to fetch it; one that is gone too, for a refusal may have ended."""
+        return self._opened or self.timeline.loaded
+
     # Fetching
 
     async def open(self) -> None:
         """Fetch the root and the newest replies. Raises `NotFound` when the root is gone, `Unreachable` …"""
+        self._opened = True
         await self.refresh()
 
     async def refresh(self) -> None:
         """Fetch the root and every page that is held, again."""
         try:
             await together(self._paging.refresh(), self._fetch_root())
-        except NotFound:
-            self.is_gone()
-            self.channel.look_after()
+        except (NotFound, Refused):
+            if not self.gone.value:
+                self.is_gone()
+                self.channel.look_after()
             raise
         self.gone.set(False)
 

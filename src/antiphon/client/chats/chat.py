@@ -38,6 +38,7 @@ class Chat(ChatActions):
         self._people = ChatPeople(context.clock, context.delays)
         self._look = Refetch(context, self._refresh_or_go, "a chat")
         self._heard_on = context.sid()
+        self._opened = False
         self.compaction: Store[wire.CompactionStep | None] = Store(None)
         """The latest step of squeezing the chat's context (0.12.4)."""
 
@@ -106,6 +107,13 @@ class Chat(ChatActions):
         return self.loaded or self._turns.current_id is not None
 
     @property
+    def wanted(self) -> bool:
+        """Whether a catching up has to fetch it: it was opened, though the server could not be reached then,
+        or refused it.
+        """
+        return self._opened or self.known
+
+    @property
     def subscribers(self) -> int:
         """How many listen."""
         return self._turns.subscribers
@@ -123,6 +131,7 @@ class Chat(ChatActions):
 
     async def open(self) -> None:
         """Fetch the chat. Raises `NotFound`, `Refused`, `Unreachable` …"""
+        self._opened = True
         await self.refresh()
 
     async def refresh(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from antiphon import wire
 from antiphon.client.chats.responses import Applied
 from antiphon.client.chats.state import ChatState
-from antiphon.client.errors import NotFound, SignedOut
+from antiphon.client.errors import NotFound, Refused
 from antiphon.client.refetch import Refetch
 from antiphon.wire import ChatRow, History
 
@@ -101,11 +101,10 @@ class ChatFetch:
 
     async def _get(self) -> ChatRow:
         """Fetch the row. Open WebUI answers 401 where there is no such chat."""
-        rest = self._state.context.rest
         try:
-            return await rest.chats.get(self._state.id)
-        except SignedOut as error:
-            if not await rest.accounts.signed_in():
+            return await self._state.context.rest.chats.get(self._state.id)
+        except Refused as error:
+            if error.status != 401:
                 raise
             raise NotFound(404, error.detail) from error
 

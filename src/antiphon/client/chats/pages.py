@@ -68,8 +68,7 @@ class ChatPages:
         try:
             return await fetch()
         except SignedOut:
-            if not await self._context.rest.accounts.signed_in():
-                raise
+            raise
         except BadAnswer as error:
             if error.foreign:
                 raise

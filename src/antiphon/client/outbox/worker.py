@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from antiphon.client.context import Context
-from antiphon.client.errors import BadAnswer, RequestFailed, SignedOut, Unreachable
+from antiphon.client.errors import BadAnswer, NotFound, Refused, RequestFailed, SignedOut, Unreachable
 from antiphon.client.link.backoff import Backoff
 from antiphon.client.outbox.delivery import Delivery, Taken
 from antiphon.client.outbox.entries import Entry
@@ -124,13 +124,15 @@ class Workers:
             return
         except Unreachable as error:
             await self._again(entry, backoff, entry.posted if error.sent else before)
-        except SignedOut as error:
-            await self._denied(entry, backoff, error, before)
+        except SignedOut:
+            await self._again(entry, backoff, before)  # The link will end, and the entry is kept.
         except RequestFailed as error:
             if error.retryable:
                 await self._again(entry, backoff, entry.posted if error.status >= 500 else before)
             else:
                 await self._books.refused(entry, error.detail, before)
+                if isinstance(error, Refused | NotFound):
+                    self._context.refused(entry.channel_id, entry.parent_id)
         except BadAnswer as error:
             if error.foreign:
                 await self._again(entry, backoff, entry.posted)
@@ -144,14 +146,3 @@ class Workers:
     async def _again(self, entry: Entry, backoff: Backoff, posted: str | None) -> None:
         if entry.waits:  # It may have been confirmed by its event, or discarded, meanwhile.
             await self._ledger.release(entry, posted, self._context.clock.now() + backoff.next())
-
-    async def _denied(self, entry: Entry, backoff: Backoff, error: SignedOut, before: str | None) -> None:
-        """Take a 401; Open WebUI says it to a person too who is signed in and may not write here."""
-        try:
-            signed_in = await self._context.rest.accounts.signed_in()
-        except (Unreachable, RequestFailed, BadAnswer):
-            signed_in = False
-        if signed_in:
-            await self._books.refused(entry, error.detail, before)
-        else:
-            await self._again(entry, backoff, before)  # Signed out: the link will end, and the entry is kept.

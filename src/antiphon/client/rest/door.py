@@ -19,6 +19,7 @@ class Rest:
     def __init__(self, exchange: Exchange, token: Callable[[], str | None]) -> None:
         self.http = Http(exchange, token)
         self.accounts = Accounts(self.http)
+        self.http.signed_in = self.accounts.signed_in
         self.channels = Channels(self.http)
         self.chats = Chats(self.http)
         self.completions = Completions(self.http)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from antiphon.client.errors import BadAnswer, NotFound, SignedOut, failure
+from antiphon.client.errors import AntiphonError, BadAnswer, NotFound, Refused, SignedOut, failure
 from antiphon.client.link.transport import Exchange
 from antiphon.client.slots import slot
 from antiphon.wire import WireModel
+
+SESSION = "/api/v1/auths/"
+"""What is answered 401 here is about the session itself."""
 
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 
@@ -24,7 +27,11 @@ class Http:
         self._exchange = exchange
         self._token = token
         self.on_signed_out: Callable[[], None] | None = None
-        """Called when the server answers 401 to a request that carried our token."""
+        """Called when the server answers 401 to a request that carried our token, unless it takes that token
+        for another request.
+        """
+        self.signed_in: Callable[[], Awaitable[bool]] | None = None
+        """Asks whether the token is good."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -69,8 +76,11 @@ class Http:
         value = _decode(raw)
         if status >= 400:
             error = failure(status, _detail(value, status))
-            if isinstance(error, SignedOut) and token and self.on_signed_out is not None:
-                self.on_signed_out()
+            if isinstance(error, SignedOut) and token:
+                if not path.startswith(SESSION) and await self._still_signed_in():
+                    raise Refused(status, error.detail)
+                if self.on_signed_out is not None:
+                    self.on_signed_out()
             raise error
         if value is _NO_JSON:
             raise BadAnswer(
@@ -78,6 +88,13 @@ class Http:
                 foreign=True,
             )
         return checked(answer, value, f"{method} {path}")
+
+    async def _still_signed_in(self) -> bool:
+        """Open WebUI answers 401 also to what a person who is signed in may not use, or what is not there."""
+        try:
+            return self.signed_in is not None and await self.signed_in()
+        except AntiphonError:
+            return False  # Not known: whoever hears of it will ask again.
 
 
 def checked(answer: Any, value: object, where: str) -> Any:
