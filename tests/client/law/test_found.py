@@ -127,6 +127,10 @@ FOUND: dict[str, tuple[Sequence[Flavour], list[Step]]] = {
             ("we_look_at", 0, 2),
         ],
     ),
+    "a message that quotes what is not held shows its quote, whichever of its accounts comes first": (
+        EVERYWHERE,
+        [("we_send", 0, 39), ("time_passes", 1, 0), ("the_line_is_cut", 1, 0)],
+    ),
     "a client closed at the moment at which its line is cut comes to its end": (
         EVERYWHERE,
         [("we_start_anew", 0, 0), ("the_line_is_cut", 1, 0), ("we_start_anew", 0, 0)],

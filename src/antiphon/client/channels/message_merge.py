@@ -52,12 +52,15 @@ def merged(held: Message, other: Message, *, later: bool) -> Message:
     """Give `held` brought up to date by `other`; the very same object when nothing changes.
 
     `later`: whether `other` reached us after what we hold. Keys that `other` does not have (the answer of a
-    post lacks user, reactions and counters) are left alone.
+    post lacks user, reactions and counters) are left alone; those that `held` does not have are taken from
+    an earlier account too.
     """
     newer = other.updated_at > held.updated_at or (other.updated_at == held.updated_at and later)
     update: dict[str, Any] = {}
     for name in other.model_fields_set:
-        if name in FIXED or (name in CONTENT and not newer) or (name not in CONTENT and not later):
+        if name in FIXED or (name in CONTENT and not newer):
+            continue
+        if name not in CONTENT and not later and name in held.model_fields_set:
             continue
         if name == "user" and other.user is None:
             continue
@@ -83,6 +86,8 @@ def completed(answer: Message, shown: Message) -> Message:
     missing: dict[str, Any] = {
         name: getattr(shown, name) for name in shown.model_fields_set - answer.model_fields_set - {"id"}
     }
+    if shown.reply_to_message is None:
+        missing.pop("reply_to_message", None)  # What it quotes is not held here: that says nothing of it.
     if answer.user is None and shown.user is not None:
         missing["user"] = shown.user
     return answer.model_copy(update=missing) if missing else answer
