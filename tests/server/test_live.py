@@ -12,7 +12,7 @@ from sqlalchemy import select
 from tests.server.raw import eventually, raw_socket, until_frame
 from tests.server.serving import PASSWORD, Person, Server, Socket, serving
 
-from antiphon.server.live import engine
+from antiphon.server.live import engine, wire
 from antiphon.server.storage.tables.accounts import users
 
 CHANNEL = "events:channel"
@@ -287,7 +287,7 @@ async def test_a_socket_that_does_not_read_is_cut(
     server: Server, bob: Person, cleo: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits for one socket is bounded; the others hear everything."""
-    monkeypatch.setattr(engine, "MAX_QUEUED_FRAMES", 50)
+    monkeypatch.setattr(wire, "MAX_QUEUED_FRAMES", 50)
     monkeypatch.setattr(engine, "PARTING_SECONDS", 0.1)
     general = await bob.general()
     window = await cleo.connect()
@@ -311,7 +311,7 @@ async def test_a_socket_that_reads_too_slowly_is_told_to_come_back_and_catch_up(
     server: Server, bob: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above the bound nothing more is sent but the reason, and a client knows that it missed something."""
-    monkeypatch.setattr(engine, "MAX_QUEUED_FRAMES", 50)
+    monkeypatch.setattr(wire, "MAX_QUEUED_FRAMES", 50)
     monkeypatch.setattr(engine, "PARTING_SECONDS", 60.0)
     reader, writer = await _shake_hands_and_stop_reading(server, bob)
     live = server.state.live
@@ -340,7 +340,7 @@ async def test_a_burst_beyond_the_bound_ends_an_idle_socket_too(
     server: Server, bob: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is sent in one go meets a writer that has not begun: it sends the reason, and leaves nothing."""
-    monkeypatch.setattr(engine, "MAX_QUEUED_FRAMES", 50)
+    monkeypatch.setattr(wire, "MAX_QUEUED_FRAMES", 50)
     live = server.state.live
     async with raw_socket(server, bob) as raw:
         for _ in range(60):

@@ -3,7 +3,8 @@ everything.
 
 The library puts no bound on what waits for a slow socket, starts a task for each recipient of each event,
 leaves a 25-second timer behind each closed socket, and raises through the connection on a frame that is none.
-This module is the one place that knows the library's inside; `live.Live` is what the rest of the server sees.
+This module, `wire` and `polling` are the places that know the library's inside; `live.Live` is what the rest
+of the server sees.
 """
 
 from __future__ import annotations
@@ -11,171 +12,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 # python-socketio and python-engineio carry no type information (no py.typed); hence the ignores in this
 # module.
 from engineio import AsyncServer as EngineServer  # type: ignore[import-untyped]
 from engineio.async_drivers import asgi  # type: ignore[import-untyped]
-from engineio.packet import MESSAGE, Packet  # type: ignore[import-untyped]
+from engineio.packet import CLOSE, MESSAGE, Packet  # type: ignore[import-untyped]
 from pydantic_core import to_json
 from socketio import AsyncManager, AsyncServer  # type: ignore[import-untyped]
+from socketio.packet import CONNECT_ERROR  # type: ignore[import-untyped]
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from antiphon.server.live.polling import Polling, session_polled
+from antiphon.server.live.wire import Outgoing, Wire
 from antiphon.server.strict_json import read
 
 logger = logging.getLogger("antiphon.server.live")
 
-MAX_QUEUED_FRAMES = 4_096
-MAX_QUEUED_CHARACTERS = 8 * 1024 * 1024
-"""What may wait for one socket. More means that it does not read; it is closed, and fetches again when it
-returns.
-"""
 PARTING_SECONDS = 2.0
 """How long a socket that was sent more than it reads has to take the reason; then it is cut."""
 TOO_SLOW = (1013, "read too slowly: connect again and fetch what was missed")
-MAX_FRAME_BYTES = 1024 * 1024
-"""The largest frame a client may send; what people write goes by REST."""
 
 # What a JSON text may hold that no other text can: half of a surrogate pair, NUL.
 _ESCAPED = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
-_FRAME_TYPES = frozenset("0123456")
-_CUT = (0, "")
 
 Acknowledged = Callable[[str, int | None, list[Any]], Awaitable[None]]
 """Takes a socket's acknowledgement: its id, the number of what it answers, the arguments."""
-
-
-class Outgoing(asyncio.Queue[Any]):
-    """What waits to be sent to one socket. At its bound it drops everything and reports the overflow,
-    once.
-    """
-
-    def __init__(self, overflowed: Callable[[Outgoing], None]) -> None:
-        super().__init__()
-        self._overflowed = overflowed
-        self.characters = 0
-        self.cut = False
-
-    def put_nowait(self, item: Any) -> None:
-        """Queue a frame; None ends the socket's writer and always fits."""
-        if item is None:
-            super().put_nowait(None)
-        elif self.cut:
-            return
-        elif self.qsize() >= MAX_QUEUED_FRAMES or self.characters >= MAX_QUEUED_CHARACTERS:
-            self.cut = True
-            while not self.empty():
-                self.get_nowait()
-            self._overflowed(self)
-        else:
-            super().put_nowait(item)
-
-    def _put(self, item: Any) -> None:
-        self.characters += _size(item)
-        super()._put(item)
-
-    def _get(self) -> Any:
-        item = super()._get()
-        self.characters -= _size(item)
-        return item
-
-    async def join(self) -> None:
-        """Do not wait: a socket that is being closed may have nobody left to read what is queued."""
-
-
-def _size(item: Any) -> int:
-    data = getattr(item, "data", None)
-    return len(data) if isinstance(data, str | bytes) else 64
-
-
-class Wire(asgi.WebSocket):  # type: ignore[misc]  # the base class is untyped
-    """One WebSocket under the engine: refuses frames that are none, closes with a reason, and can be cut."""
-
-    def __init__(self, handler: Any, server: Engine) -> None:
-        super().__init__(handler, server)
-        self._engine = server
-        self._socket = handler.__self__
-        self._sid: str = self._socket.sid
-        self._reading: asyncio.Task[Any] | None = None
-        self._writing: asyncio.Task[Any] | None = None
-        self.parting = (1000, "")
-        self._over = False
-        # The library's own poll starts a task and a timer for each wake-up; a fan-out wakes every socket.
-        self._socket.poll = self.poll
-
-    async def __call__(self, environ: Mapping[str, Any]) -> str:
-        """Run the connection to its end."""
-        self._reading = asyncio.current_task()
-        self._engine.wires[self._sid] = self
-        try:
-            return str(await super().__call__(environ))
-        finally:
-            self._engine.remove(self._sid)
-
-    async def wait(self) -> str | bytes:
-        """The next frame. Anything that is no engine frame ends the connection like a lost one."""
-        if self.parting == _CUT:
-            # The library takes a cancelled handler for a failed one, and would read on.
-            raise OSError
-        frame: str | bytes = await super().wait()
-        if isinstance(frame, str) and frame[:1] in _FRAME_TYPES and len(frame) <= MAX_FRAME_BYTES:
-            return frame
-        self.parting = (1007 if isinstance(frame, str) else 1003, "not a Socket.IO frame")
-        self._engine.refused_frames += 1
-        raise OSError
-
-    async def poll(self) -> list[Any]:
-        """Everything that waits to be sent; an empty list ends the writer."""
-        queue = self._socket.queue
-        try:
-            frames = [await queue.get()]
-        except asyncio.CancelledError:
-            if self.parting != _CUT:
-                raise
-            return []  # Cancelled by `cut` alone; raised, it would pass by the library's own farewell.
-        while frames[-1] is not None and not queue.empty():
-            frames.append(queue.get_nowait())
-        if frames[-1] is None:
-            frames.pop()
-            if frames:
-                queue.put_nowait(None)
-        return frames
-
-    async def send(self, message: str | bytes) -> None:
-        """Send one frame; may wait for a slow peer for as long as `cut` is not called."""
-        if self._writing is None:
-            self._writing = asyncio.current_task()
-        if self._over:
-            raise OSError
-        kind = "text" if isinstance(message, str) else "bytes"
-        await self.asgi_send({"type": "websocket.send", kind: message})
-
-    async def close(self) -> None:
-        """Close with the code and reason in `parting`."""
-        code, reason = self.parting
-        if self.parting == _CUT:
-            return
-        try:
-            await self.asgi_send({"type": "websocket.close", "code": code, "reason": reason})
-        except Exception:  # noqa: BLE001 - the peer is gone already; each ASGI server has its own word for it
-            logger.debug("socket %s was gone before it was closed", self._sid)
-
-    async def part(self, reason: tuple[int, str], patience: float) -> None:
-        """Send nothing more of what waits, only why; a peer that does not even take that is cut."""
-        self.parting, self._over = reason, True
-        self._socket.queue.put_nowait(None)
-        await asyncio.sleep(patience)
-        if self._sid in self._engine.wires:
-            self.cut()
-
-    def cut(self) -> None:
-        """End the connection without waiting for the peer to read anything more."""
-        self.parting = _CUT
-        for task in (self._writing, self._reading):
-            if task is not None:
-                task.cancel()
 
 
 class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
@@ -185,6 +49,8 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
         super().__init__(*args, **options)
         self._async: dict[str, Any] = {**asgi._async, "websocket": Wire}  # noqa: SLF001 - no public way in
         self.wires: dict[str, Wire] = {}
+        self.probing: dict[str, Wire] = {}
+        self._polled: set[str] = set()
         self._empty = asyncio.Event()
         self.tasks: set[asyncio.Future[Any]] = set()
         self.strangers: dict[str, asyncio.TimerHandle] = {}
@@ -193,15 +59,33 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
 
     async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Serve one request or connection."""
+        sid = session_polled(scope)
+        if sid is None or sid not in self.sockets:
+            return await self._serve(scope, receive, send)
+        if sid in self._polled:
+            # Both would take packets of one stream: the protocol wants an end of it.
+            self.sockets[sid].queue.put_nowait(Packet(CLOSE))
+            await self.end(sid, 1008, "polled twice at once")
+            return await self._refuse(scope, send, "Polled twice at once")
+        self._polled.add(sid)
+        try:
+            return await self._serve(scope, receive, send)
+        finally:
+            self._polled.discard(sid)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> Any:
         try:
             return await super().handle_request(scope, receive, send)
         except KeyError:
             if scope["type"] != "http":
                 raise
             # A poll of a session that has just ended: the library looks twice, and then it is gone.
-            environ = {"asgi.scope": scope, "asgi.send": send}
-            headers = [("Content-Type", "text/plain")]
-            return await asgi.make_response("400 BAD REQUEST", headers, b'"Invalid session"', environ)
+            return await self._refuse(scope, send, "Invalid session")
+
+    async def _refuse(self, scope: Scope, send: Send, why: str) -> Any:
+        environ = {"asgi.scope": scope, "asgi.send": send}
+        headers = [("Content-Type", "text/plain")]
+        return await asgi.make_response("400 BAD REQUEST", headers, f'"{why}"'.encode(), environ)
 
     def create_queue(self, *_args: Any, **_options: Any) -> Outgoing:
         """A bounded queue for a new socket."""
@@ -267,6 +151,8 @@ class Engine(EngineServer):  # type: ignore[misc]  # the base class is untyped
             for wire in list(self.wires.values()):
                 wire.cut()
             await self._gone_within(patience / 2)
+        for wire in list(self.probing.values()):
+            wire.cut()
         await self.shutdown()
         for sid in list(self.strangers):
             self.met(sid)
@@ -355,7 +241,13 @@ class SocketServer(AsyncServer):  # type: ignore[misc]  # the base class is unty
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
+        Polling(self.eio.sockets[eio_sid])
         self.eio.expect(eio_sid, self._strangers_seconds)
+
+    async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
+        if pkt.packet_type == CONNECT_ERROR and isinstance(pkt.data, str):
+            pkt.data = {"message": pkt.data}  # the form in the protocol; the reference client reads no other
+        await super()._send_packet(eio_sid, pkt)
 
     async def _handle_ack(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002 - the library's name for it
         # The library's own bookkeeping breaks on an acknowledgement numbered 0.

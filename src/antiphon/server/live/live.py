@@ -12,9 +12,10 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from antiphon.server.live.calls import SECONDS, Calls, NoSuchSession
-from antiphon.server.live.engine import MAX_FRAME_BYTES, FanOut, SocketServer, as_application
+from antiphon.server.live.engine import FanOut, SocketServer, as_application
 from antiphon.server.live.handshake import refuse, token_in
 from antiphon.server.live.session import Session
+from antiphon.server.live.wire import MAX_FRAME_BYTES
 from antiphon.server.security.principals import Principal
 from antiphon.server.security.tokens import Token
 
