@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from tests.client.peer import no, ok, serving, until
 from antiphon import Client, Rejected
 from antiphon.client import LinkState
 from antiphon.client.errors import AntiphonError, SendFailed, SignedOut, Unreachable
+from antiphon.client.kept.account_file import AccountFile
+from antiphon.client.kept.storage import Keeping
+from antiphon.client.outbox.ledger import unsent_in
 from antiphon.wire import ChannelEnvelope
 
 
@@ -429,26 +433,47 @@ async def test_whoever_waits_for_events_is_told_of_the_sign_out() -> None:
         assert heard == []
 
 
-async def test_what_waits_to_be_sent_fails_with_the_sign_out() -> None:
-    """Nothing typed is lost in silence: without a person nobody will ever send it."""
-    async with serving() as peer, Client(peer.url, token="token-me", delays=QUICK) as client:
-        await client.live()
-        go = asyncio.Event()
+@pytest.mark.parametrize("file", ["open", "opening", "none"])
+async def test_what_waits_to_be_sent_is_kept_at_the_sign_out_or_has_failed_without_a_file(
+    file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing typed is lost in silence: the file keeps it, also one that opens only later."""
+    may_open, go, open_file = asyncio.Event(), asyncio.Event(), AccountFile.open
 
-        async def hang(request: web.Request) -> web.StreamResponse:
-            await go.wait()
-            return no(503, "too late")
+    async def opened(*args: Any, **options: Any) -> AccountFile:
+        await may_open.wait()
+        return await open_file(*args, **options)
 
-        peer.hooks["POST /api/v1/channels/c/messages/post"] = hang
-        channel = client.channel("c")
-        sent, waiting = channel.send("under way"), channel.send("behind it")
-        await client.sign_out()
-        later = channel.send("after it")
-        for sending in (sent, waiting, later):
-            with pytest.raises(SendFailed):
-                await sending
-        assert [row.state for row in channel.timeline.rows()] == ["failed"] * 3
-        go.set()
+    async def hang(request: web.Request) -> web.StreamResponse:
+        await go.wait()
+        return no(503, "too late")
+
+    monkeypatch.setattr(AccountFile, "open", opened)
+    options: dict[str, Any] = {"delays": QUICK, "data_dir": tmp_path, "durable": file != "none"}
+    async with serving() as peer:
+        async with Client(peer.url, token="token-me", **options) as client:
+            await client.live()
+            if file == "open":
+                may_open.set()
+                await until(lambda: client.storage.value.state is Keeping.DURABLE)
+            peer.hooks["POST /api/v1/channels/c/messages/post"] = hang
+            channel = client.channel("c")
+            sendings = [channel.send("under way"), channel.send("behind it")]
+            await client.sign_out()
+            await until(is_(client, LinkState.SIGNED_OUT))
+            sendings.append(channel.send("after it"))
+            if file == "opening":
+                await until(lambda: len(channel.timeline.rows()) == 3)
+                assert not any(sending.kept or sending.error for sending in sendings)
+            may_open.set()
+            errors = [(await asyncio.gather(sending, return_exceptions=True))[0] for sending in sendings]
+            assert [type(error) for error in errors] == [SendFailed] * 3
+            kept = file != "none"
+            assert [error.kept for error in errors if isinstance(error, SendFailed)] == [kept] * 3
+            states = [row.state for row in channel.timeline.rows()]
+            assert states == ["pending" if kept else "failed"] * 3
+            go.set()
+        assert await unsent_in(tmp_path, peer.url, "me") == (3 if kept else 0)
 
 
 async def test_nothing_new_begins_while_a_client_closes() -> None:

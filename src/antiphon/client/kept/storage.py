@@ -93,6 +93,7 @@ class Storage:
         self.store.set(Kept(Keeping.WAITING if context.durable else Keeping.MEMORY))
         self._keepers: list[Keeper] = []
         self._file: AccountFile | None = None
+        self._running = False
         self._wanted = False  # to open the file anew
         self._news = asyncio.Event()
         self._looked = asyncio.Event()
@@ -105,6 +106,11 @@ class Storage:
     def file(self) -> AccountFile | None:
         """The file, while it works."""
         return self._file if self.store.value.state is Keeping.DURABLE else None
+
+    @property
+    def opening(self) -> bool:
+        """Whether it will be known in a moment if things are kept: it is known whose file it is."""
+        return self._running and self.store.value.state is Keeping.WAITING and self._whose() is not None
 
     @property
     def user_id(self) -> str | None:
@@ -147,8 +153,7 @@ class Storage:
 
     async def settled(self) -> None:
         """Wait until the file is open, or fails, if it is known whose it is."""
-        known = self._context.user_id or account_id(self._context.token)
-        if known is None:
+        if self._whose() is None:
             return
         left = asyncio.Event()
         release = self.store.subscribe(lambda kept: left.set() if kept.state is not Keeping.WAITING else None)
@@ -173,10 +178,11 @@ class Storage:
             self._looked.set()
             return
         release = context.link.subscribe(lambda _: self._look_whose())
+        self._running = True
         try:
             while True:
                 self._wanted = False
-                whose = context.user_id or account_id(context.token)
+                whose = self._whose()
                 if whose is not None:
                     await self._try(whose)
                 self._looked.set()
@@ -186,6 +192,7 @@ class Storage:
                 else:
                     await self._watch()
         finally:
+            self._running = False
             self._looked.set()
             release()
 
@@ -194,6 +201,9 @@ class Storage:
         file, self._file = self._file, None
         if file is not None:
             await file.close()
+
+    def _whose(self) -> str | None:
+        return self._context.user_id or account_id(self._context.token)
 
     def _look_whose(self) -> None:
         known = self._context.user_id

@@ -170,9 +170,13 @@ class Outbox:
     def end(self, reason: str) -> None:
         """Nobody is signed in any more: what waits is kept for this person, or has failed without a file."""
         self._over = reason
-        self._let_go(reason)
         with suppress(AntiphonError):  # The client closes, and does it then.
-            self._context.background().spawn(self._ledger.disown(), "outbox file")
+            self._context.background().spawn(self._give_back(reason), "outbox file")
+
+    async def _give_back(self, reason: str) -> None:
+        await self._storage.settled()
+        self._let_go(reason)
+        await self._ledger.disown()
 
     async def finish(self) -> None:
         """Closing: let what is under way at this moment come to its end, for a little while."""
@@ -198,8 +202,9 @@ class Outbox:
         self._books.tell()
 
     def _let_go(self, reason: str) -> None:
-        for entry in self._books.let_go(reason, durable=self._ledger.durable):
-            self._views.update(entry)
+        if not self._storage.opening:  # else it is known in a moment whether it is kept
+            for entry in self._books.let_go(reason, durable=self._ledger.durable):
+                self._views.update(entry)
 
     # The file, as the storage tells of it
 
