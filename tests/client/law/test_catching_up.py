@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from .flavour import OURS
-from .stage import Stage, on_stage
+from .flavour import OPEN_WEBUI_6, OPEN_WEBUI_12, OURS
+from .stage import Stage, Step, on_stage, play
 from .views import View
 
 
@@ -85,6 +85,21 @@ def test_pages_that_nobody_shows_are_dropped_as_stale() -> None:
             stage.views[0].close()
 
     on_stage(OURS, work)
+
+
+def test_a_page_asked_for_before_a_break_is_not_taken_after_it() -> None:
+    """W-15: what was dropped as stale must not come back as if it were the newest."""
+    elsewhere = 4  # the group, which no window shows
+    script: list[Step] = [
+        ("things_are_slow", 0, 3),
+        ("we_scroll_back", elsewhere, 0),
+        ("time_passes", 2, 0),
+        ("the_line_is_cut", 0, 0),
+        ("ann_posts", elsewhere, 0),
+        ("time_passes", 6, 0),
+    ]
+    for flavour in (OURS, OPEN_WEBUI_12, OPEN_WEBUI_6):
+        play(flavour, script)
 
 
 def test_catching_up_again_while_an_answer_is_late_keeps_the_newer_one() -> None:
