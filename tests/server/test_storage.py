@@ -42,7 +42,8 @@ async def test_the_migrations_make_what_the_tables_say(database: Database) -> No
     """The schema has one definition, and a history that ends there; once there it stays."""
 
     def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_object": _is_no_index_of_words}
+        context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, metadata))
 
     await database.migrate()
@@ -50,6 +51,11 @@ async def test_the_migrations_make_what_the_tables_say(database: Database) -> No
     async with database.read() as connection:
         assert await connection.run_sync(differences) == []
     assert metadata.tables.keys() >= {accounts.users.name, channels.messages.name, "chats"}
+
+
+def _is_no_index_of_words(_thing: object, name: str | None, *_more: object) -> bool:
+    """Each database has its own way of indexing words; see the migration."""
+    return not str(name).startswith(("message_index", "message_words", "ix_messages_words"))
 
 
 async def test_two_that_migrate_at_once_do_it_once(database: Database, other: Database) -> None:

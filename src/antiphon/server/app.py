@@ -15,7 +15,7 @@ from antiphon.server.accounts import api_keys, auths, users
 from antiphon.server.accounts.presence import Presence
 from antiphon.server.backups.renewal import Renewal
 from antiphon.server.body_limit import BodyLimit
-from antiphon.server.channels import members_rest, messages_rest, reading_rest
+from antiphon.server.channels import members_rest, messages_rest, reading_rest, search_rest
 from antiphon.server.channels import rest as channels_rest
 from antiphon.server.channels.directory import Directory
 from antiphon.server.channels.socket import ChannelSocket
@@ -126,6 +126,7 @@ def create_app(settings: ServerSettings, *, anonymous_seconds: float = ANONYMOUS
         auths.router,
         api_keys.router,
         users.router,
+        search_rest.router,
         channels_rest.router,
         members_rest.router,
         messages_rest.router,
