@@ -68,6 +68,7 @@ def combined_of(diary: list[str]) -> Combined:
     "path",
     [
         "/health",
+        "/ready",
         "/api",
         "/api/config",
         "/api/v1/channels/",

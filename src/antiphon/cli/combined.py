@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
-SERVER_PATHS = ("/api", "/ws", "/health", "/openai", "/ollama")
+SERVER_PATHS = ("/api", "/ws", "/health", "/ready", "/openai", "/ollama")
 """First path segments that belong to the server; every other path is the page's."""
 
 

@@ -77,6 +77,7 @@ class ServerApp:
         await self.state.runs.start()
         await self._renewal.start()
         await self._upkeep.start()
+        self.state.serving = True
 
     async def drain(self) -> None:
         """End everything: runs with their end stored, sockets with a reason, then the database. Within 1.5
@@ -85,6 +86,7 @@ class ServerApp:
         if self._drained or not self._started:
             return
         self._drained = True
+        self.state.serving = False
         await self._renewal.close()
         await self._upkeep.close()
         await self.state.runs.drain()

@@ -38,6 +38,8 @@ class ServerState:
     channels: Directory
     files: Shelf
     attempts: Attempts = field(default_factory=Attempts)
+    serving: bool = False
+    """Whether everything was started, and nothing ends yet."""
     providers: Providers = field(init=False)
     runs: Runs = field(init=False)
 

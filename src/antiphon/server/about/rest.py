@@ -1,25 +1,49 @@
-"""`/health`, `/api/version`, `/api/config` and `/api/usage`."""
+"""`/health`, `/ready`, `/api/version`, `/api/config` and `/api/usage`."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Any
 
 from fastapi import Request
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from antiphon.server.about.build import PROTOCOL, build_id, our_version
 from antiphon.server.accounts.people import count_accounts
+from antiphon.server.errors import Problem
 from antiphon.server.permissions import permissions_of
 from antiphon.server.routing import Router
 from antiphon.server.security.principals import User, token_of
 from antiphon.server.state import State
 from antiphon.wire.config import Health, ServerConfig, Version
 
+logger = logging.getLogger("antiphon.server")
+
 router = Router(tags=["about"])
+
+READY_SECONDS = 2.0
+"""How long the database may take to answer until the server counts as not ready."""
 
 
 @router.get("/health", response_model=Health, response_model_exclude_unset=True)
 async def health() -> dict[str, Any]:
     """Whether the server is up."""
+    return {"status": True}
+
+
+@router.get("/ready", response_model=Health, response_model_exclude_unset=True)
+async def ready(state: State) -> dict[str, Any]:
+    """Whether requests can be carried out now; 503 while the server starts or ends or lacks its database."""
+    if not state.serving:
+        raise Problem(503, "The server is starting or going down.")
+    try:
+        async with asyncio.timeout(READY_SECONDS), state.database.read() as connection:
+            await connection.execute(select(1))
+    except (OSError, SQLAlchemyError) as error:
+        logger.warning("not ready: the database does not answer (%s)", type(error).__name__)
+        raise Problem(503, "The database does not answer.") from None
     return {"status": True}
 
 

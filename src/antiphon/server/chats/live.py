@@ -23,7 +23,7 @@ def attach(state: ServerState) -> None:
 
 
 async def handle(state: ServerState, session: Session, payload: dict[str, Any]) -> bool | None:
-    """Carry out one event: `join` and `leave` are acknowledged with true or false, `last_read_at` is not."""
+    """Carry out one event: all but `last_read_at` are acknowledged with true or false."""
     chat_id, data = payload.get("chat_id"), payload.get("data")
     kind = data.get("type") if isinstance(data, dict) else None
     principal = session.principal
@@ -32,6 +32,8 @@ async def handle(state: ServerState, session: Session, payload: dict[str, Any]) 
     if kind == "leave":
         state.live.leave_session(session.sid, f"chat:{chat_id}")
         return True
+    if kind == "typing":
+        return await _typing(state, session, chat_id, data)
     if kind not in {"join", "last_read_at"}:
         return None
     async with state.database.read() as connection:
@@ -63,4 +65,17 @@ async def _join(state: ServerState, session: Session, chat_id: str) -> bool:
     users = [{"id": user_id, "name": name} for user_id, name in people.items()]
     inner = {"type": "chat:presence", "data": {"users": users}}
     await state.live.emit("events", {"chat_id": chat_id, "shared": True, "data": inner}, room)
+    return True
+
+
+async def _typing(state: ServerState, session: Session, chat_id: str, data: Any) -> bool:
+    """Pass it on to the chat's other windows, only the flag; false for who has not entered the chat."""
+    room, person = f"chat:{chat_id}", session.principal
+    flag = data.get("data")
+    typing = flag.get("typing") if isinstance(flag, dict) else None
+    if person is None or not isinstance(typing, bool) or not state.live.in_room(session.sid, room):
+        return False
+    inner = {"type": "typing", "data": {"typing": typing}}
+    payload = {"chat_id": chat_id, "shared": True, "data": inner, "user": person.as_author()}
+    await state.live.emit("events", payload, room, skip=session.sid)
     return True
