@@ -15,6 +15,10 @@ MOST_DELAY = 60.0
 """Seconds between two repairs at most, and the quiet after which the next one is immediate again."""
 
 
+MOST_KINDS = 100
+"""Kinds of errors that are told apart in the log."""
+
+
 class Faults:
     """Counts them, and asks for a catch-up after each: whatever they left undone is fetched.
 
@@ -31,11 +35,24 @@ class Faults:
         self._last: float | None = None
         self._timer: Cancel | None = None
         self._closed = False
+        self._seen: dict[str, int] = {}
 
     def report(self, where: str, error: BaseException) -> None:
-        """An error that nobody expected. Its text may hold contents and is left out of the log."""
+        """An error that nobody expected. Its text may hold contents and is left out of the log.
+
+        The same error at the same place is logged at its first, second, fourth, eighth … time: one that comes
+        with each event must not fill a disk.
+        """
         self.count += 1
-        log.error("an error in %s: %s", where, outline(error))
+        said = f"{where}: {outline(error)}"
+        times = self._seen.pop(said, 0) + 1
+        self._seen[said] = times
+        if len(self._seen) > MOST_KINDS:
+            del self._seen[next(iter(self._seen))]
+        if times == 1:
+            log.error("an error in %s", said)
+        elif times & (times - 1) == 0:
+            log.error("an error in %s: %s, %d times by now", where, type(error).__name__, times)
         self.repair()
 
     def repair(self) -> None:
