@@ -295,6 +295,28 @@ async def test_a_bot_listens_only_where_it_is_told_to() -> None:
         assert sorted(heard) == ["here", "there", "there: there in There"]
 
 
+async def test_a_bot_says_which_of_its_channels_there_are_none_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A slip in a name would look as if nobody said anything; it is said once, and waited for."""
+    async with serving() as peer:
+        bot = make(peer, channels=["General", "genral"])
+
+        @bot.on_message(channel="#hepl")
+        def help_them(message: IncomingMessage) -> None: ...
+
+        peer.add_channel({**peer.channels["c"], "name": "general"})
+        with caplog.at_level(logging.WARNING, "antiphon.client.bots"):
+            async with running(bot):
+                await bot.client.live()
+                peer.cut()
+                await until(lambda: bot.client.link.value.state is not LinkState.LIVE)
+                await bot.client.live()
+        said = [record.getMessage() for record in caplog.records if "no channel" in record.getMessage()]
+        assert said == [
+            f"this account has no channel {name!r}; the bot waits for it all the same"
+            for name in ("#hepl", "genral")
+        ]
+
+
 async def test_the_messages_before_one_are_fetched_in_order() -> None:
     """A handler sees what was said, own words too, in the channel or in the thread."""
     seen: list[list[str]] = []

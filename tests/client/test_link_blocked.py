@@ -11,7 +11,9 @@ from tests.client.peer import serving, until
 
 from antiphon import Client
 from antiphon.client import LinkState
+from antiphon.client.link.connection import NOT_MADE, Connection
 from antiphon.client.link.lifecycle import Connected, ConnectError
+from antiphon.client.link.transport import ConnectFailed
 
 MANNERS: tuple[Manner, ...] = ("forbidden", "gateway", "cut", "silence")
 
@@ -49,3 +51,17 @@ async def test_open_webui_allows_nothing_else_and_the_client_says_so(manner: Man
             assert "allows nothing else" in reason
             assert errors[0].reason == reason
             assert peer.count("GET /ws/socket.io/") == 0
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_what_the_library_says_to_developers_is_not_told_to_people(transport: str) -> None:
+    """Where nothing listens, the reason is a sentence, whichever way was tried."""
+    async with serving() as peer:
+        url = peer.url
+    connection = Connection(lambda *_: None)
+    try:
+        with pytest.raises(ConnectFailed) as raised:
+            await connection.open(url, "token", [transport])
+    finally:
+        await connection.close()
+    assert str(raised.value) in {NOT_MADE, "the server refuses connections"}

@@ -20,12 +20,14 @@ from antiphon import Client, SendFailed
 from antiphon.client import LinkState
 from antiphon.client.errors import OutboxFull, UnderWay
 from antiphon.client.kept.account_file import AccountFile
-from antiphon.client.kept.storage import Keeping, client_folder, look_into
+from antiphon.client.kept.storage import Keeping, Storage, client_folder, look_into
+from antiphon.client.link.lifecycle import ConnectError
 from antiphon.client.outbox.entries import MOST_TEXT, MOST_WAITING
 from antiphon.client.outbox.file import waiting
+from antiphon.client.outbox.ledger import Ledger
 
 POST = "POST /api/v1/channels/c/messages/post"
-WATCHFUL = replace(QUICK, storage_watch=0.02, storage_again=0.05, lease=0.3)
+WATCHFUL = replace(QUICK, storage_watch=0.02, storage_again=0.05, lease=30)
 
 
 def token_of(user_id: str) -> str:
@@ -224,6 +226,28 @@ async def test_what_is_given_up_at_the_very_end_is_not_sent_by_the_next_client()
             assert (client.unsent, rows(client)) == (0, [])
 
 
+async def test_what_a_handler_gives_up_while_it_is_cut_off_is_not_sent_by_the_next_client() -> None:
+    """Nothing can be begun any more then: the last write of the outbox has it."""
+    async with serving() as peer:
+        await away(peer)
+        begun = asyncio.Event()
+        async with person(peer) as client:
+            sending = client.channel("c").send("not this")
+            await until(lambda: rows(client))
+
+            async def handle(_: ConnectError) -> None:
+                begun.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    client.channel("c").discard(sending.temp_id)
+
+            client.on(ConnectError, handle)
+            await begun.wait()
+        async with person(peer) as client:
+            assert (client.unsent, rows(client)) == (0, [])
+
+
 async def test_a_repeated_temp_id_sends_once_after_a_restart_too() -> None:
     """A browser that did not hear the answer hands its message over again, to the page that was restarted."""
     async with serving() as peer:  # an Open WebUI: it would take it for another message
@@ -272,6 +296,43 @@ async def test_a_token_that_names_another_person_than_the_server_sends_nothing_o
             await until(lambda: not client.unsent)
             await until(lambda: client.storage.value.state is Keeping.DURABLE)
         assert [message["user_id"] for message in peer.messages["c"]] == ["me"]
+        assert await look_into(None, peer.url, "ann", waiting) == 1
+
+
+async def test_nothing_is_taken_from_anothers_file_while_it_is_being_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server has just said who it is; until that person's own file is open, nothing is sent."""
+    changing, asked = asyncio.Event(), 0
+    opens, claims = Storage._try, Ledger.claim
+
+    async def open_late(self: Storage, whose: str) -> None:
+        if whose == "me":
+            await changing.wait()
+        await opens(self, whose)
+
+    async def claim(self: Ledger, *given: Any) -> Any:
+        nonlocal asked
+        claimed = await claims(self, *given)
+        asked += 1
+        return claimed
+
+    async with serving() as peer:
+        known(peer, "ann", "me")
+        await peer.stop()
+        async with person(peer, "ann") as client:
+            client.channel("c").send("ann's")
+        peer.users[token_of("ann")] = peer.users[token_of("me")]
+        monkeypatch.setattr(Storage, "_try", open_late)
+        monkeypatch.setattr(Ledger, "claim", claim)
+        async with person(peer, "ann") as client:
+            await peer.start()
+            await client.live()
+            await until(lambda: asked >= 3)
+            assert stored(peer) == []
+            changing.set()
+            await client.channel("c").send("mine")
+        assert stored(peer) == ["mine"]
         assert await look_into(None, peer.url, "ann", waiting) == 1
 
 

@@ -18,7 +18,7 @@ from antiphon.client.channels import mentions
 from antiphon.client.channels.finding import named
 from antiphon.client.client import Client
 from antiphon.client.errors import AntiphonError, SignedOut
-from antiphon.client.link.link import LinkState
+from antiphon.client.link.link import Link, LinkState
 from antiphon.wire import ChannelEntry, Message, ReactionAdded
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ class Bot:
         self._on_error: Callable[[Exception, IncomingMessage | IncomingReaction], Result] | None = None
         self._told = asyncio.Event()
         self._entries: dict[str, ChannelEntry] = {}
+        self._checked = False
         self._feed = MessageFeed(
             self.client,
             self._heard,
@@ -170,6 +171,7 @@ class Bot:
         async with self.client as client:
             release = [
                 client.channels.subscribe(self._list_changed),
+                client.link.subscribe(self._link_changed),
                 client.on(ReactionAdded, self._reacted),
             ]
             listening = asyncio.create_task(self._feed.run(), name="antiphon:bot")
@@ -209,6 +211,17 @@ class Bot:
 
     def _list_changed(self, entries: tuple[ChannelEntry, ...]) -> None:
         self._entries = {entry.id: entry for entry in entries}
+
+    def _link_changed(self, link: Link) -> None:
+        """Say once what is listened for in vain: a slip in a name must not look like silence."""
+        if link.state is not LinkState.LIVE or self._checked:
+            return
+        self._checked = True
+        handlers = (*self._on_message, *self._on_mention, *self._on_reaction)
+        names = {one.channel for one in handlers if one.channel is not None} | (self._channels or frozenset())
+        for name in sorted(names):
+            if not any(named(entry, name) for entry in self._entries.values()):
+                log.warning("this account has no channel %r; the bot waits for it all the same", name)
 
     def _wanted(self, id_: str, entry: ChannelEntry | None) -> bool:
         if not (self._on_message or self._on_mention):

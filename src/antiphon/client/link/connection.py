@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
+import engineio  # type: ignore[import-untyped]  # it ships no types
 import socketio  # type: ignore[import-untyped]  # it ships no types
 
 from antiphon.client.link.reasons import why
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 PATH = "/ws/socket.io"
 UNEXPLAINED = "Connection error"
 """What the library says when a WebSocket does not open, for whatever reason."""
+
+NOT_MADE = "the connection did not come about"
 
 CLOSING = 1.0
 """Seconds for a farewell: a link that is dead, or polls, would keep us waiting for much longer."""
@@ -79,7 +82,7 @@ class Connection:
         except socketio.exceptions.SocketIOError as error:
             if self._refusal is None or self._refusal == UNEXPLAINED:
                 raise _unexplained(error) from error
-            raise ConnectFailed(self._refusal) from error
+            raise ConnectFailed(NOT_MADE if _own_words(error) else self._refusal) from error
         except (aiohttp.ClientError, OSError) as error:
             raise ConnectFailed(why(error) or f"the connection failed: {type(error).__name__}") from error
         except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -156,6 +159,12 @@ class Connection:
         message = data.get("message") if isinstance(data, dict) else data
         self._refusal = str(message) if message else UNEXPLAINED
         self._answered.set()
+
+
+def _own_words(error: BaseException) -> bool:
+    """Whether it is the library that speaks, to developers; what a server says comes beside its words."""
+    cause = error.__cause__
+    return isinstance(cause, engineio.exceptions.ConnectionError) and len(cause.args) < 2
 
 
 def _unexplained(error: BaseException) -> NoSocket:
