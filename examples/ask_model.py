@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from antiphon import Client
+from antiphon import AntiphonError, Client
 
 
 async def main(question: str) -> None:
@@ -21,4 +21,7 @@ async def main(question: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(" ".join(sys.argv[1:])))
+    try:
+        asyncio.run(main(" ".join(sys.argv[1:])))
+    except AntiphonError as error:
+        sys.exit(str(error))

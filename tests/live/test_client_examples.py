@@ -161,6 +161,31 @@ async def test_an_alert_is_in_the_channel_when_its_program_ends(tmp_path: Path, 
         assert "no channel 'nowhere'" in printed
 
 
+async def test_an_alert_that_is_begun_while_the_server_is_away_waits_for_it(
+    tmp_path: Path, repository: Path
+) -> None:
+    """However long that takes: it is stored once when the program ends."""
+    async with serving(tmp_path) as (server, ann):
+        await asyncio.to_thread(server.kill)
+        alert = repository / "examples" / "alert.py"
+        begun = asyncio.create_task(run(tmp_path, alert, "general", "the cat is away"))
+        await until((tmp_path / "client" / "accounts").exists, 20)  # it runs, and has nobody to talk to
+        await asyncio.to_thread(server.start)
+        assert await begun == (0, "")
+        await until(lambda: ann.link.value.state is LinkState.LIVE, 20)
+        channel = await ann.find_channel("general")
+        said = [message.content for message in await ann.rest.channels.messages(channel.id)]
+        assert said.count("the cat is away") == 1
+
+
+async def test_an_example_says_in_one_line_that_nobody_is_signed_in(tmp_path: Path, repository: Path) -> None:
+    """And what to do about it."""
+    for name in ("alert.py", "ask_model.py"):
+        status, printed = await run(tmp_path, repository / "examples" / name, "general", "hello")
+        assert (status, printed.count("\n")) == (1, 1), printed
+        assert "antiphon login" in printed
+
+
 async def test_an_answer_is_printed_whole_while_it_is_written(tmp_path: Path, repository: Path) -> None:
     """What is printed piece by piece is what the server stored."""
     async with serving(tmp_path) as (server, _):
