@@ -25,6 +25,7 @@ from antiphon.server.files import rest as files
 from antiphon.server.files.shelf import FOLDER, Shelf
 from antiphon.server.files.upkeep import Upkeep
 from antiphon.server.live.live import ANONYMOUS_SECONDS, PATH, Live
+from antiphon.server.logs import Logs, RequestLog
 from antiphon.server.permissions import DEFAULT, KEY, may_use_channels, may_use_keys
 from antiphon.server.providers import Providers
 from antiphon.server.providers import rest as providers
@@ -47,7 +48,8 @@ class ServerApp:
     def __init__(self, state: ServerState, api: FastAPI) -> None:
         self.state = state
         self.api = api
-        self._rest: ASGIApp = BodyLimit(api, state.settings.max_file_size)
+        self._rest: ASGIApp = RequestLog(BodyLimit(api, state.settings.max_file_size))
+        self._logs = Logs(state.settings.log_level, state.settings.log_format)
         self._upkeep = Upkeep(state.database, state.files)
         self._renewal = Renewal(state.database, self._renew)
         self._started = False
@@ -69,6 +71,7 @@ class ServerApp:
         if self._started:
             return
         self._started = True
+        self._logs.begin()
         await asyncio.to_thread(build_id)
         await self.state.database.migrate()
         await self.state.config.start()
@@ -93,6 +96,7 @@ class ServerApp:
         await self.state.live.drain()
         await self.state.providers.close()
         await self.state.database.close()
+        self._logs.end()
 
     async def _renew(self) -> None:
         """Drop what is kept of a database that was replaced, and let every client come back."""

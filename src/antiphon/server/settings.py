@@ -25,6 +25,10 @@ def _names(own: str, *original: str) -> AliasChoices:
     return AliasChoices(*prefixed, *original)
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _list(value: object) -> object:
     return tuple(part.strip() for part in value.split(";")) if isinstance(value, str) else value
 
@@ -135,6 +139,16 @@ class ServerSettings(BaseSettings):
         default="0.12",
         validation_alias=_names("DIALECT"),
         description="0.12 or 0.6",
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        default="warning",
+        validation_alias=_names("LOG_LEVEL"),
+        description="debug, info, warning or error",
+    )
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
+        default="text",
+        validation_alias=_names("LOG_FORMAT"),
+        description="text or json",
     )
     max_file_size: int = Field(
         default=25,

@@ -48,7 +48,9 @@ def open_engines(url: str) -> Engines:
 
 def _sqlite(url: str) -> Engines:
     path = url.removeprefix("sqlite:///")
-    pool = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=_CONNECTIONS, max_overflow=0)
+    pool = create_async_engine(
+        f"sqlite+aiosqlite:///{path}", pool_size=_CONNECTIONS, max_overflow=0, hide_parameters=True
+    )
     event.listen(pool.sync_engine, "connect", _set_up_sqlite)
     event.listen(pool.sync_engine, "begin", _begin_sqlite)
     return Engines(pool, pool, pool.execution_options(antiphon_writes=True), sqlite.insert)
@@ -65,7 +67,12 @@ def _postgresql(url: str) -> Engines:
         return await asyncpg.connect(url, timeout=_CONNECT_SECONDS)
 
     pool = create_async_engine(
-        "postgresql+asyncpg://", async_creator=connect, pool_size=_CONNECTIONS, max_overflow=0
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        # A failed statement is logged, and what people write is in its parameters.
+        hide_parameters=True,
     )
     event.listen(pool.sync_engine, "checkout", _replace_lost)
     readers = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
