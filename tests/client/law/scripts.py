@@ -40,7 +40,7 @@ THEMES: dict[str, list[str]] = {
     ],
     "messages": [
         *_OTHERS, *_OTHERS, *_ELSEWHERE, *_MISHAPS, *_LINE, "we_look_at", "we_look_at", "we_look_away",
-        "we_scroll_back", "we_scroll_back", "we_stall", "events_come_twice", "a_fetch_goes_wrong",
+        "we_scroll_back", "we_stall", "we_stall", "ann_posts_much", "events_come_twice", "a_fetch_goes_wrong",
         "we_open_a_thread", "we_open_a_thread", "ann_replies",
     ],
     "sending": [
@@ -73,10 +73,10 @@ THEMES: dict[str, list[str]] = {
         "we_type", "we_look_at", "we_turn_to", "we_ask_elsewhere", "ann_makes_a_channel",
     ],
     "restarts": [
-        "we_send", "we_send", "we_send", "we_reply", "we_are_killed", "we_are_killed", "we_start_anew",
-        *_NETWORK, "a_change_goes_wrong", "a_change_goes_wrong", "a_change_goes_wrong", "we_try_again",
-        "we_give_up", "ann_posts", "ann_deletes", "ann_removes_a_channel", "ann_lets_us_in_or_out",
-        "we_post_elsewhere", "we_look_at", "we_ask", "we_edit", "we_open_a_thread", "we_stall",
+        "we_send", "we_send", "we_send", "we_send", "we_reply", "we_are_killed", "we_are_killed",
+        "we_are_killed", "we_start_anew", "a_change_goes_wrong", "a_change_goes_wrong", "the_line_is_cut",
+        "things_are_slow", "the_server_stops", "the_server_returns", "we_try_again", "we_give_up", "ann_posts",
+        "ann_lets_us_in_or_out", "we_post_elsewhere", "we_look_at", "we_ask", "we_edit", "we_open_a_thread",
     ],
     "everything": EVERYTHING,
 }  # fmt: skip
