@@ -77,7 +77,7 @@ async def _watched_tasks() -> AsyncIterator[None]:
     left = {task for task in asyncio.all_tasks() - before if not _name_of(task).startswith("TestRunner.")}
     if left:
         # A task that was told to end needs a few turns of the loop; one without an owner never gets there.
-        _, left = await asyncio.wait(left, timeout=1)
+        _, left = await asyncio.wait(left, timeout=10)
     if left:
         pytest.fail("left running after the test: " + ", ".join(sorted(map(_name_of, left))))
 

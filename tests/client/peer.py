@@ -343,7 +343,7 @@ def no(status: int, detail: str) -> web.Response:
     return web.json_response({"detail": detail}, status=status)
 
 
-async def until(condition: Callable[[], Any], seconds: float = 8) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30) -> None:
     """Wait until a condition holds, looking at each turn of the loop's timer; fail when it never does."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -290,6 +290,21 @@ async def test_why_a_server_cannot_be_reached_is_said_in_words() -> None:
     async with cutting:
         port = cutting.sockets[0].getsockname()[1]
         assert "broke" in await reason_at(f"http://127.0.0.1:{port}")
+    for url in ("ftp://127.0.0.1", "nonsense"):
+        assert await reason_at(url) == f"{url} is no address of a server"
+    async with serving() as peer:
+        for answer in (ok({"hello": "world"}), ok([1]), web.Response(text="<html>", content_type="text/html")):
+            peer.hooks["GET /api/config"] = _saying(answer)
+            reason = await reason_at(peer.url)
+            assert reason.startswith("the server answer")
+            assert "is it an Open WebUI?" in reason
+
+
+def _saying(answer: web.Response) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def say(_: web.Request) -> web.Response:
+        return web.Response(text=answer.text, content_type=answer.content_type)
+
+    return say
 
 
 async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -338,7 +353,7 @@ async def test_the_end_of_a_session_is_told_a_minute_ahead_and_seen_to() -> None
             peer.users.clear()
             while not is_(client, LinkState.SIGNED_OUT)():
                 clock.advance(15)
-                await asyncio.wait_for(_turns(), 1)
+                await asyncio.wait_for(_turns(), 30)
             assert events[-1] == SessionEnded("Not authenticated")
             assert len([e for e in events if isinstance(e, SessionEnding)]) == 1
 
@@ -362,7 +377,7 @@ async def test_a_session_that_is_over_by_our_clock_alone_goes_on() -> None:
             checks = peer.count("GET /api/v1/auths/")
             while peer.count("GET /api/v1/auths/") < checks + 3:
                 clock.advance(QUICK.session_again)
-                await asyncio.wait_for(_turns(), 1)
+                await asyncio.wait_for(_turns(), 30)
             assert client.link.value.state.joined
 
 

@@ -289,7 +289,7 @@ async def test_a_401_to_somebody_who_is_signed_in_fails_the_message() -> None:
 
         peer.hooks[POST] = refuse
         with pytest.raises(SendFailed, match="You may not use channels"):
-            await asyncio.wait_for(client.channel("c").send("hello"), 3)
+            await asyncio.wait_for(client.channel("c").send("hello"), 30)
         assert client.link.value.state is LinkState.LIVE
 
 

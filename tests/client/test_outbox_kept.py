@@ -27,7 +27,7 @@ from antiphon.client.outbox.file import waiting
 from antiphon.client.outbox.ledger import Ledger
 
 POST = "POST /api/v1/channels/c/messages/post"
-WATCHFUL = replace(QUICK, storage_watch=0.02, storage_again=0.05, lease=30)
+WATCHFUL = replace(QUICK, storage_watch=0.02, storage_again=0.05)
 
 
 def token_of(user_id: str) -> str:

@@ -152,7 +152,7 @@ async def test_a_comment_is_a_sign_of_life(talk: Talk) -> None:
     run = runs.run(asked.task_id)
     async with asyncio.timeout(10):
         while run._patience._last is None:
-            await asyncio.wait_for(asyncio.shield(_turn_of_the_loop()), 1)
+            await asyncio.wait_for(asyncio.shield(_turn_of_the_loop()), 30)
     clock.turn(6.0)
     talk.provider.gate.set()
     await asked.until("chat:completion", done=True)
