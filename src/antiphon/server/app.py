@@ -19,6 +19,7 @@ from antiphon.server.channels import members_rest, messages_rest, reading_rest, 
 from antiphon.server.channels import rest as channels_rest
 from antiphon.server.channels.directory import Directory
 from antiphon.server.channels.socket import ChannelSocket
+from antiphon.server.chats import library_rest as chat_library
 from antiphon.server.chats import rest as chats
 from antiphon.server.data_folder import open_folder, secret_of
 from antiphon.server.files import rest as files
@@ -137,6 +138,7 @@ def create_app(settings: ServerSettings, *, anonymous_seconds: float = ANONYMOUS
         members_rest.router,
         messages_rest.router,
         reading_rest.router,
+        chat_library.router,
         chats.router,
         files.router,
         runs.router,

@@ -13,11 +13,10 @@ from antiphon.server.chats.documents import (
     BadDocument,
     Incoming,
     MessageRow,
-    document_of,
     merge,
     newest_leaf,
-    read,
 )
+from antiphon.server.chats.shapes import entry, incoming_of, kept, record_of, whole
 from antiphon.server.chats.titles import UNTITLED
 from antiphon.server.errors import Problem
 from antiphon.server.routing import Page, Router
@@ -50,7 +49,7 @@ async def chat_list(
         rows = await stored.chat_list(
             connection, user.id, page=page, pinned=None if include_pinned else False
         )
-    return [_entry(row, runs) for row in rows]
+    return [entry(row, runs) for row in rows]
 
 
 @router.get("/pinned")
@@ -58,7 +57,7 @@ async def pinned(user: User, state: State, runs: AllRuns) -> list[dict[str, Any]
     """Return the pinned chats."""
     async with state.database.read() as connection:
         rows = await stored.chat_list(connection, user.id, pinned=True)
-    return [_entry(row, runs) for row in rows]
+    return [entry(row, runs) for row in rows]
 
 
 @router.get("/all/tags")
@@ -77,13 +76,13 @@ async def chats_of_tag(user: User, state: State, runs: AllRuns, form: Form) -> l
     async with state.database.read() as connection:
         ids = await stored.chats_with_tag(connection, user.id, stored.tag_id(name))
         rows = await stored.chat_list(connection, user.id)
-    return [_entry(row, runs) for row in rows if row.id in ids]
+    return [entry(row, runs) for row in rows if row.id in ids]
 
 
 @router.post("/new")
 async def new_chat(user: User, state: State, runs: AllRuns, form: Form) -> dict[str, Any]:
     """Make a chat from `{chat: document}`."""
-    incoming = _incoming(form)
+    incoming = incoming_of(form)
     folder_id = form.get("folder_id")
     chat_id = str(uuid4())
     async with state.database.write() as connection:
@@ -93,12 +92,12 @@ async def new_chat(user: User, state: State, runs: AllRuns, form: Form) -> dict[
             chat_id,
             user.id,
             incoming.title or UNTITLED,
-            _kept(incoming),
+            kept(incoming),
             current_id=newest_leaf(merged, incoming.current_id),
             folder_id=folder_id if isinstance(folder_id, str) else None,
         )
         await stored.put_messages(connection, chat_id, merged.values(), ())
-        answer = await _row(connection, chat_id, user, runs)
+        answer = await whole(connection, chat_id, user, runs)
     await _tell_list(state, user, chat_id)
     return answer
 
@@ -109,15 +108,15 @@ async def chat(chat_id: str, user: User, state: State, runs: AllRuns) -> dict[st
     # Told first and read then: what is stored can only be newer than what was told.
     now = await runs.snapshots(chat_id)
     async with state.database.read() as connection:
-        return await _row(connection, chat_id, user, runs, now)
+        return await whole(connection, chat_id, user, runs, now)
 
 
 @router.post("/{chat_id}")
 async def update_chat(chat_id: str, user: User, state: State, runs: AllRuns, form: Form) -> dict[str, Any]:
     """Merge `{chat: document or part of it}` into the chat by the rules in `documents`."""
-    incoming = _incoming(form)
+    incoming = incoming_of(form)
     async with state.database.write() as connection:
-        record = await _record(connection, chat_id, user)
+        record = await record_of(connection, chat_id, user)
         rows = await stored.rows_of(connection, chat_id)
         owners = {run.turn.message_id: run.state for run in runs.open_runs(chat_id=chat_id)}
         merged = _merged(rows, incoming, owners)
@@ -129,10 +128,10 @@ async def update_chat(chat_id: str, user: User, state: State, runs: AllRuns, for
             connection,
             chat_id,
             title=record.title if incoming.title is None else incoming.title or UNTITLED,
-            document={**record.document, **_kept(incoming)},
+            document={**record.document, **kept(incoming)},
             current_id=newest_leaf(merged, wanted),
         )
-        answer = await _row(connection, chat_id, user, runs)
+        answer = await whole(connection, chat_id, user, runs)
     if answer["title"] != record.title:
         await _tell(state, user, chat_id, "chat:title", answer["title"])
     await _tell_list(state, user, chat_id)
@@ -143,7 +142,7 @@ async def update_chat(chat_id: str, user: User, state: State, runs: AllRuns, for
 async def delete_chat(chat_id: str, user: User, state: State, runs: AllRuns) -> bool:
     """Take a chat away; an answer that is being written is stopped."""
     async with state.database.read() as connection:
-        await _record(connection, chat_id, user)
+        await record_of(connection, chat_id, user)
     await runs.stop(runs.open_runs(chat_id=chat_id))
     async with state.database.write() as connection:
         await stored.delete_chat(connection, chat_id)
@@ -162,7 +161,7 @@ async def edit_message(
         raise Problem(409, "This answer is still being written. Stop it, or wait for its end.")
     edit = Incoming(None, None, {}, {message_id: {"content": form.content, "done": True}})
     async with state.database.write() as connection:
-        await _record(connection, chat_id, user)
+        await record_of(connection, chat_id, user)
         rows = await stored.rows_of(connection, chat_id)
         if message_id not in rows:
             raise Problem.not_found()
@@ -172,7 +171,7 @@ async def edit_message(
         edited = replace(edited, body=body)
         await stored.put_messages(connection, chat_id, [edited], rows)
         await stored.change_chat(connection, chat_id)
-        answer = await _row(connection, chat_id, user, runs)
+        answer = await whole(connection, chat_id, user, runs)
     payload = envelope(chat_id, message_id, "chat:message", {"content": form.content})
     await state.live.emit("events", payload, f"user:{user.id}")
     return answer
@@ -186,7 +185,7 @@ async def delete_message(
     await runs.stop([run for run in runs.open_runs(chat_id=chat_id) if run.turn.message_id == message_id])
     gone = Incoming(None, None, {}, {message_id: None})
     async with state.database.write() as connection:
-        record = await _record(connection, chat_id, user)
+        record = await record_of(connection, chat_id, user)
         rows = await stored.rows_of(connection, chat_id)
         if message_id not in rows:
             raise Problem.not_found()
@@ -196,7 +195,7 @@ async def delete_message(
         await stored.remove_messages(connection, chat_id, [message_id])
         wanted = record.current_id if record.current_id != message_id else rows[message_id].parent_id
         await stored.change_chat(connection, chat_id, current_id=newest_leaf(merged, wanted))
-        answer = await _row(connection, chat_id, user, runs)
+        answer = await whole(connection, chat_id, user, runs)
     await _tell_list(state, user, chat_id)
     return answer
 
@@ -205,7 +204,7 @@ async def delete_message(
 async def is_pinned(chat_id: str, user: User, state: State) -> bool:
     """Return whether a chat is pinned."""
     async with state.database.read() as connection:
-        return bool((await _record(connection, chat_id, user)).pinned)
+        return bool((await record_of(connection, chat_id, user)).pinned)
 
 
 @router.post("/{chat_id}/pin")
@@ -224,7 +223,7 @@ async def archive(chat_id: str, user: User, state: State, runs: AllRuns) -> dict
 async def tags(chat_id: str, user: User, state: State) -> list[dict[str, Any]]:
     """Return the tags of a chat."""
     async with state.database.read() as connection:
-        await _record(connection, chat_id, user)
+        await record_of(connection, chat_id, user)
         return [_tag(row) for row in await stored.tags_of(connection, chat_id)]
 
 
@@ -248,7 +247,7 @@ async def _change_tags(
     chat_id: str, user: Principal, state: ServerState, change: Any
 ) -> list[dict[str, Any]]:
     async with state.database.write() as connection:
-        record = await _record(connection, chat_id, user)
+        record = await record_of(connection, chat_id, user)
         names = [row.name for row in await stored.tags_of(connection, chat_id)]
         wanted = change(names)
         if len(wanted) > MAX_TAGS:
@@ -263,58 +262,12 @@ async def _toggle(
     chat_id: str, column: str, user: Principal, state: ServerState, runs: Runs
 ) -> dict[str, Any]:
     async with state.database.write() as connection:
-        record = await _record(connection, chat_id, user)
+        record = await record_of(connection, chat_id, user)
         now = not getattr(record, column)
         await stored.change_chat(connection, chat_id, updated_at=record.updated_at, **{column: now})
-        answer = await _row(connection, chat_id, user, runs)
+        answer = await whole(connection, chat_id, user, runs)
     await _tell_list(state, user, chat_id)
     return answer
-
-
-async def _record(connection: Any, chat_id: str, user: Principal) -> stored.ChatRecord:
-    record = await stored.chat_of(connection, chat_id, user.id)
-    if record is None:
-        raise Problem.not_found()
-    return record
-
-
-async def _row(
-    connection: Any, chat_id: str, user: Principal, runs: Runs, now: dict[str, dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    record = await _record(connection, chat_id, user)
-    rows = await stored.rows_of(connection, chat_id)
-    document = document_of(record.title, record.current_id, record.document, rows.values())
-    for message_id, written in (now or {}).items():
-        message = document["history"]["messages"].get(message_id)
-        if message is not None and message.get("done") is not True:
-            message |= written
-    return {
-        "id": record.id,
-        "user_id": record.user_id,
-        "title": record.title,
-        "chat": document,
-        "updated_at": record.updated_at,
-        "created_at": record.created_at,
-        "share_id": record.share_id,
-        "archived": record.archived,
-        "pinned": record.pinned,
-        "meta": record.meta,
-        "variables": {},
-        "folder_id": record.folder_id,
-        "tasks": None,
-        "summary": None,
-        "current_message_id": record.current_id,
-        "context_usage": None,
-        "last_read_at": record.last_read_at,
-        "active": runs.is_active(chat_id),
-    }
-
-
-def _incoming(form: dict[str, Any]) -> Incoming:
-    try:
-        return read(form.get("chat"))
-    except BadDocument as error:
-        raise Problem(400, str(error)) from None
 
 
 def _merged(rows: dict[str, MessageRow], incoming: Incoming, owners: dict[str, str]) -> dict[str, MessageRow]:
@@ -327,25 +280,6 @@ def _merged(rows: dict[str, MessageRow], incoming: Incoming, owners: dict[str, s
         return merge(rows, incoming, takes).rows
     except BadDocument as error:
         raise Problem(400, str(error)) from None
-
-
-def _kept(incoming: Incoming) -> dict[str, Any]:
-    """Return the keys of the document that are stored as they are: the short list of messages is not."""
-    return {key: value for key, value in incoming.extras.items() if key != "messages"}
-
-
-def _entry(row: stored.ChatRecord, runs: Runs) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "title": row.title,
-        "updated_at": row.updated_at,
-        "created_at": row.created_at,
-        "last_read_at": row.last_read_at,
-        "active": runs.is_active(row.id),
-        "archived": row.archived,
-        "pinned": row.pinned,
-        "folder_id": row.folder_id,
-    }
 
 
 def _tag(row: stored.ChatRecord) -> dict[str, Any]:

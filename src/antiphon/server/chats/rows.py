@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
 
 from antiphon.server.chats.documents import MessageRow
 from antiphon.server.storage.tables.chats import chat_messages, chat_tags, chats, runs
@@ -49,22 +50,26 @@ async def add_chat(
     *,
     current_id: str | None = None,
     folder_id: str | None = None,
+    **values: Any,
 ) -> None:
-    """Make a chat without messages."""
+    """Make a chat without messages; `values` are further columns, where they differ from a new chat's."""
     at = now()
     await connection.execute(
         insert(chats).values(
-            id=chat_id,
-            user_id=user_id,
-            title=title,
-            current_id=current_id,
-            document=document,
-            meta={},
-            pinned=False,
-            archived=False,
-            folder_id=folder_id,
-            created_at=at,
-            updated_at=at,
+            {
+                "id": chat_id,
+                "user_id": user_id,
+                "title": title,
+                "current_id": current_id,
+                "document": document,
+                "meta": {},
+                "pinned": False,
+                "archived": False,
+                "folder_id": folder_id,
+                "created_at": at,
+                "updated_at": at,
+                **values,
+            }
         )
     )
 
@@ -107,7 +112,13 @@ async def delete_chat(connection: AsyncConnection, chat_id: str) -> None:
 
 
 async def chat_list(
-    connection: AsyncConnection, user_id: str, *, page: int | None = None, pinned: bool | None = None
+    connection: AsyncConnection,
+    user_id: str,
+    *,
+    page: int | None = None,
+    pinned: bool | None = None,
+    archived: bool | None = False,
+    where: ColumnElement[bool] | None = None,
 ) -> list[ChatRecord]:
     """Return a person's chats, newest first; `page` counts from 1, None is all of them."""
     table = chats.c
@@ -122,9 +133,13 @@ async def chat_list(
             table.pinned,
             table.folder_id,
         )
-        .where(table.user_id == user_id, table.archived.is_(False))
+        .where(table.user_id == user_id)
         .order_by(table.updated_at.desc(), table.created_at.desc(), table.id)
     )
+    if archived is not None:
+        query = query.where(table.archived.is_(archived))
+    if where is not None:
+        query = query.where(where)
     if pinned is not None:
         query = query.where(table.pinned.is_(pinned))
     if page is not None:
