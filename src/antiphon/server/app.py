@@ -125,7 +125,7 @@ def create_app(settings: ServerSettings, *, anonymous_seconds: float = ANONYMOUS
     """Put a server together; nothing is opened but the data folder until it starts. Raises `SettingError`."""
     open_folder(settings.folder)
     state = _state(settings, anonymous_seconds)
-    api = FastAPI(title="Antiphon", version=our_version(), redoc_url=None)
+    api = FastAPI(title="Antiphon", version=our_version(), redoc_url=None, responses=errors.EVERYWHERE)
     api.state.server = state
     errors.install(api)
     for router in (

@@ -9,10 +9,27 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 logger = logging.getLogger("antiphon.server")
+
+
+class Refusal(BaseModel):
+    """The body of every refusal."""
+
+    detail: str
+    """A sentence for the person who asked."""
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These statuses as an address declares them."""
+    return {status: {"model": Refusal, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
+EVERYWHERE = refusals(400, 401, 403, 404, 409, 413, 422, 429, 503)
+"""What any address may refuse a request with."""
 
 
 class Problem(HTTPException):

@@ -19,7 +19,7 @@ from antiphon.server.channels.envelopes import EVENT, about_message, announce_cr
 from antiphon.server.channels.first import member_row
 from antiphon.server.channels.gate import still_writable, writable
 from antiphon.server.channels.replies import Reply, add_places, called_in
-from antiphon.server.errors import Problem
+from antiphon.server.errors import Problem, refusals
 from antiphon.server.files.store import share
 from antiphon.server.routing import Router
 from antiphon.server.security.principals import Principal, User
@@ -35,7 +35,7 @@ MAX_DATA_BYTES = 256 * 1024
 """What a message may carry beside its text (names of files and the like)."""
 
 
-@router.post("/post", response_model=Message)
+@router.post("/post", response_model=Message, responses=refusals(410))
 async def post(channel_id: str, form: MessageForm, state: State, user: User) -> Response:
     """Post a message. `temp_id` is an idempotency key: the same one again answers with the first message."""
     channel = await writable(state, channel_id, user)

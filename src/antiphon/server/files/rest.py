@@ -17,7 +17,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse
 
-from antiphon.server.errors import Problem
+from antiphon.server.errors import Problem, refusals
 from antiphon.server.files import store
 from antiphon.server.files.kinds import BYTES, Kind, kind_of
 from antiphon.server.files.shelf import Incoming, taken
@@ -53,7 +53,12 @@ _BODY = {
 }
 
 
-@router.post("/", openapi_extra=_BODY)
+def _bytes(content_type: str) -> dict[int | str, dict[str, Any]]:
+    """Bytes of this type, as an address declares them."""
+    return {200: {"content": {content_type: {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.post("/", openapi_extra=_BODY, responses=refusals(507))
 async def upload(
     request: Request,
     user: User,
@@ -80,7 +85,7 @@ async def about(file_id: str, user: User, state: State) -> dict[str, Any]:
     return record(await _fetchable(state, file_id, user))
 
 
-@router.get("/{file_id}/content")
+@router.get("/{file_id}/content", response_class=FileResponse, responses=_bytes("*/*"))
 @router.get("/{file_id}/content/{name}", include_in_schema=False)
 async def content(file_id: str, user: User, state: State, name: str = "") -> FileResponse:
     """Return a file's bytes; a picture may be shown in a page, anything else is downloaded."""
@@ -91,7 +96,7 @@ async def content(file_id: str, user: User, state: State, name: str = "") -> Fil
     return _served(state.files.path(row.id), row.content_type, row.filename, inline=row.has_thumbnail)
 
 
-@router.get("/{file_id}/thumbnail")
+@router.get("/{file_id}/thumbnail", response_class=FileResponse, responses=_bytes("image/webp"))
 async def thumbnail(file_id: str, user: User, state: State) -> FileResponse:
     """Return a picture at most 480 pixels wide and high, as WebP."""
     row = await _fetchable(state, file_id, user)

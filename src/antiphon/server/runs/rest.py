@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Body, Depends
 from starlette.responses import JSONResponse, Response
 
-from antiphon.server.errors import Problem
+from antiphon.server.errors import Problem, refusals
 from antiphon.server.routing import Router
 from antiphon.server.runs.plain import whole
 from antiphon.server.runs.registry import Runs
@@ -28,7 +28,13 @@ async def runs_of(state: State) -> Runs:
 AllRuns = Annotated[Runs, Depends(runs_of)]
 
 
-@router.post("/api/chat/completions")
+@router.post(
+    "/api/chat/completions",
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        **refusals(502),
+    },
+)
 @router.post("/api/v1/chat/completions", include_in_schema=False)
 async def completions(form: CompletionForm, user: User, state: State, runs: AllRuns) -> Response:
     """Ask a model.
