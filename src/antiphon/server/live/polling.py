@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 # python-engineio carries no type information (no py.typed); hence the ignores.
 from engineio.exceptions import ContentTooLongError, EngineIOError, QueueEmpty  # type: ignore[import-untyped]
-from engineio.packet import Packet  # type: ignore[import-untyped]
+from engineio.packet import NOOP, Packet  # type: ignore[import-untyped]
 from starlette.types import Scope
 
 AT_ONCE = 16
@@ -30,7 +30,7 @@ class Polling:
         socket.poll, socket.handle_post_request = self.poll, self.take
 
     async def poll(self) -> list[Any]:
-        """What waits to be sent, once there is something; nothing at the end of the session."""
+        """What waits to be sent, once there is something; at the end of the session a NOOP."""
         server, queue = self._socket.server, self._socket.queue
         try:
             async with asyncio.timeout(server.ping_interval + server.ping_timeout):
@@ -41,9 +41,8 @@ class Polling:
             packets.append(queue.get_nowait())
         if packets[-1] is None:
             packets.pop()
-            if packets:
-                queue.put_nowait(None)
-        return packets
+            queue.put_nowait(None)
+        return packets or [Packet(NOOP)]
 
     async def take(self, environ: Mapping[str, Any]) -> None:
         """Handle the packets of a request. One that is none ends the session: raises `EngineIOError`."""
@@ -57,6 +56,8 @@ class Polling:
             for packet in packets:
                 if not socket.closed:
                     await socket.receive(packet)
+            if socket.closed:  # a poll that waits has nothing to wait for
+                socket.queue.put_nowait(None)
         except (ValueError, LookupError, EngineIOError) as error:
             socket.server.refused_frames += 1
             if socket.sid in socket.server.sockets:
