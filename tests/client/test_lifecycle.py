@@ -293,7 +293,11 @@ async def test_why_a_server_cannot_be_reached_is_said_in_words() -> None:
     for url in ("ftp://127.0.0.1", "nonsense"):
         assert await reason_at(url) == f"{url} is no address of a server"
     async with serving() as peer:
-        for answer in (ok({"hello": "world"}), ok([1]), web.Response(text="<html>", content_type="text/html")):
+        for answer in (
+            ok({"hello": "world"}),
+            ok([1]),
+            web.Response(text="<html>", content_type="text/html"),
+        ):
             peer.hooks["GET /api/config"] = _saying(answer)
             reason = await reason_at(peer.url)
             assert reason.startswith("the server answer")

@@ -70,7 +70,7 @@ class HttpExchange:
             raise Unreachable(f"{self._url} could not be reached in time") from error
         except TimeoutError as error:
             raise Unreachable(f"{self._url} did not answer in time", sent=True) from error
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise BadAnswer(f"{self._url} is no address of a server") from error
         except (aiohttp.ClientError, OSError) as error:
             # The connection broke after it stood: what we sent may have been carried out.

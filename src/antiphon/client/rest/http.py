@@ -84,7 +84,7 @@ class Http:
             raise error
         if value is _NO_JSON:
             raise BadAnswer(
-                f"{method} {path}: the server answered with something that is no JSON; is it an Open WebUI?",
+                f"the server answered with something that is no JSON; is it an Open WebUI? ({method} {path})",
                 foreign=True,
             )
         return checked(answer, value, f"{method} {path}")
@@ -109,7 +109,10 @@ def checked(answer: Any, value: object, where: str) -> Any:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "the answer"
-        raise BadAnswer(f"{where}: {place}: {first['msg']}") from None
+        raise BadAnswer(
+            "the server answers in a way that this client does not know; is it an Open WebUI? "
+            f"({where}: {place}: {first['msg']})"
+        ) from None
 
 
 def segment(id_: str) -> str:
