@@ -75,8 +75,9 @@ THEMES: dict[str, list[str]] = {
     "restarts": [
         "we_send", "we_send", "we_send", "we_send", "we_reply", "we_are_killed", "we_are_killed",
         "we_are_killed", "we_start_anew", "a_change_goes_wrong", "a_change_goes_wrong", "the_line_is_cut",
-        "things_are_slow", "the_server_stops", "the_server_returns", "we_try_again", "we_give_up", "ann_posts",
-        "ann_lets_us_in_or_out", "we_post_elsewhere", "we_look_at", "we_ask", "we_edit", "we_open_a_thread",
+        "things_are_slow", "the_server_stops", "the_server_returns", "we_try_again", "we_give_up",
+        "ann_posts", "ann_lets_us_in_or_out", "we_post_elsewhere", "we_look_at", "we_ask", "we_edit",
+        "we_open_a_thread",
     ],
     "everything": EVERYTHING,
 }  # fmt: skip
