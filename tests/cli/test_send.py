@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.cli.talking import Site, running, site
+from tests.processes import inherited_environment
 
 
 @pytest.fixture
@@ -33,6 +36,21 @@ def test_a_message_is_stored_when_the_command_ends(place: Site) -> None:
     messages = place.ask(f"/api/v1/channels/{place.channel}/messages?skip=0&limit=50")
     assert [one["content"] for one in messages] == ["four\nlines of\n\ntext", "three", "two", "one"]
     assert [one["id"] for one in reversed(messages)] == [done.stdout.strip() for done in printed]
+
+
+def test_bytes_that_are_no_text_keep_nothing_else_from_being_sent(place: Site) -> None:
+    """A line of a log may hold anything; what is no UTF-8 is sent as the sign for that."""
+    latin = "caf\udce9 is open"  # as Python holds such an argument
+    assert place.command("send", "general", latin).returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "antiphon", "send", "general", "-"],
+        input=b"the caf\xe9 is open\r\n",
+        env=inherited_environment() | place.env,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert place.said() == ["caf\ufffd is open", "the caf\ufffd is open"]
 
 
 def test_what_cannot_be_sent_is_said_in_one_line(place: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import Coroutine
@@ -27,7 +28,9 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def run_send(server: str | None, channel: str, text: str) -> int:
     """Send and wait for the server's confirmation, however long it takes; gives the exit code."""
-    content = (sys.stdin.read() if text == "-" else text).rstrip("\r\n")
+    # Bytes that are no UTF-8, of a log for instance, must not keep the rest from being sent.
+    given = sys.stdin.buffer.read() if text == "-" else os.fsencode(text)
+    content = given.decode(errors="replace").rstrip("\r\n")
     if not content.strip():
         raise StartFailed("nothing to send: the text is empty", code=2)
     login = login_for(server)
