@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 from tests.client.peer import serving, until
-from tests.client.test_outbox_kept import away, known, person, token_of
+from tests.client.outbox_person import away, known, person, token_of
 
 from antiphon.client.errors import OutboxFull
 from antiphon.client.kept.drafts import MOST_DRAFTS, MOST_TEXT
