@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from tests.client.peer import serving, until
 from tests.client.outbox_person import away, known, person, token_of
+from tests.client.peer import serving, until
 
 from antiphon.client.errors import OutboxFull
 from antiphon.client.kept.drafts import MOST_DRAFTS, MOST_TEXT
