@@ -155,6 +155,8 @@ async def test_a_bad_import_is_refused_whole(bob: Person, monkeypatch: pytest.Mo
         ({"chats": [good, 5]}, "Chat 2"),
         ({"chats": 5}, "Chat 1"),
         ({}, "Chat 1"),
+        ([], "no chat"),
+        ({"chats": []}, "no chat"),
         (5, "Chat 1"),
         ({"chat": []}, "Chat 1"),
     ):

@@ -85,6 +85,8 @@ async def bring_in(user: User, state: State, runs: AllRuns, form: Annotated[Any,
     """
     several = form.get("chats") if isinstance(form, dict) and "chats" in form else form
     forms = several if isinstance(several, list) else [several]
+    if not forms:
+        raise Problem(400, "There is no chat in this to bring in.")
     if len(forms) > MOST_IMPORTED:
         raise Problem(400, f"At most {MOST_IMPORTED:,} chats are taken at a time. Send them in parts.")
     made = []
