@@ -11,8 +11,8 @@ from tests.cli.talking import PASSWORD, site
 from tests.processes import inherited_environment
 
 EXTRAS = [
-    "alembic", "argon2", "asyncpg", "brotli", "fastapi", "htpy", "jwt", "markdown_it", "nh3", "pygments",
-    "sqlalchemy", "starlette", "textual", "uvicorn", "websockets",
+    "aiosqlite", "alembic", "argon2", "asyncpg", "brotli", "fastapi", "htpy", "jwt", "markdown_it", "nh3",
+    "pygments", "sqlalchemy", "starlette", "textual", "uvicorn", "websockets",
 ]  # fmt: skip
 
 WITHOUT = """

@@ -24,6 +24,7 @@ sys.exit(antiphon.cli.main())
         ([], ["uvicorn", "htpy"], "server,web"),
         (["serve"], ["uvicorn"], "server"),
         (["serve"], ["fastapi"], "server"),
+        (["serve"], ["aiosqlite"], "server"),
         (["page", "--server", "http://127.0.0.1:9"], ["uvicorn"], "web"),
         (["page", "--server", "http://127.0.0.1:9"], ["htpy"], "web"),
         ([], ["htpy"], "web"),
