@@ -88,7 +88,7 @@ class Wire(asgi.WebSocket):  # type: ignore[misc]  # the base class is untyped
         self._stands = False
 
     async def __call__(self, environ: Mapping[str, Any]) -> str:
-        """Run the connection to its end. One that takes the place of polling stands when its probe is over."""
+        """Run the connection to its end. One that follows polling stands after its probe."""
         if self._sid in self._engine.probing:
             refusal = {"type": "websocket.close", "code": 1008, "reason": "the session is being upgraded"}
             await environ["asgi.send"](refusal)
