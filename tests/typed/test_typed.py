@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import antiphon
+from antiphon.client import errors
 
 
 def check(*files: Path, cache: Path) -> subprocess.CompletedProcess[str]:
@@ -63,6 +64,15 @@ def test_every_public_name_is_there_and_documented() -> None:
         assert name == "__version__" or value.__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         getattr(antiphon, "Nothing")  # noqa: B009 - not what a type checker would let stand
+
+
+def test_every_error_of_the_client_can_be_caught_by_a_name_of_the_library() -> None:
+    """Whoever sends a message has to do with the outbox's errors too."""
+    told = {
+        name for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.AntiphonError)
+    }  # fmt: skip
+    assert told <= set(antiphon.__all__)
 
 
 def test_every_public_name_is_in_the_guide(repository: Path) -> None:
