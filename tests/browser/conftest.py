@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from tests.processes import AntiphonProcess
 
 from . import chromium
 from .people import Visitor
+
+# A page that is slow on a busy machine is not wrong; five seconds is what Playwright waits by itself.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
