@@ -48,19 +48,19 @@ def _named(names: set[str]) -> set[str]:
     return known
 
 
-def merged(held: Message, other: Message, *, later: bool) -> Message:
+def merged(held: Message, other: Message, *, later: bool, fill: bool = True) -> Message:
     """Give `held` brought up to date by `other`; the very same object when nothing changes.
 
     `later`: whether `other` reached us after what we hold. Keys that `other` does not have (the answer of a
     post lacks user, reactions and counters) are left alone; those that `held` does not have are taken from
-    an earlier account too.
+    an earlier account too, unless `fill` says that it is to have no more than it has.
     """
     newer = other.updated_at > held.updated_at or (other.updated_at == held.updated_at and later)
     update: dict[str, Any] = {}
     for name in other.model_fields_set:
         if name in FIXED or (name in CONTENT and not newer):
             continue
-        if name not in CONTENT and not later and name in held.model_fields_set:
+        if name not in CONTENT and not later and (name in held.model_fields_set or not fill):
             continue
         if name == "user" and other.user is None:
             continue
@@ -100,5 +100,6 @@ def requoted(message: Message, quoted: Message | None) -> Message:
         return message
     if quoted is None:
         return message.model_copy(update={"reply_to_message": None})
-    fresh = merged(quote, quoted, later=False)
+    # A quote has no reactions, counters or quote of its own.
+    fresh = merged(quote, quoted, later=False, fill=False)
     return message if fresh is quote else message.model_copy(update={"reply_to_message": fresh})
