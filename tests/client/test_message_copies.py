@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from antiphon.client.channels.message_merge import plain
-from antiphon.wire import Message, PostedMessage, ReactedMessage
+from antiphon.client.channels.message_merge import merged, plain
+from antiphon.wire import Message, PostedMessage, ReactedMessage, UserName
 
 VALUES: dict[str, Any] = {
     "id": "m",
@@ -42,3 +42,12 @@ def test_messages_of_the_same_shape_share_what_says_which_keys_they_have() -> No
     pinned = one.model_copy(update={"is_pinned": True})
     assert pinned.dump()["is_pinned"] is True
     assert "is_pinned" not in other.dump()
+
+
+def test_an_author_without_a_role_does_not_outvote_one_that_has_it() -> None:
+    """A row that was shown before the session was known names its author without a role."""
+    bare, whole = UserName(id="u", name="U", role=None), UserName(id="u", name="U", role="user")
+    ours, theirs = (Message.load({**VALUES, "user": user.dump()}) for user in (bare, whole))
+    assert merged(ours, theirs, later=False).user == whole
+    assert merged(ours, theirs, later=True).user == whole
+    assert merged(theirs, ours, later=True) is theirs

@@ -60,9 +60,12 @@ def merged(held: Message, other: Message, *, later: bool, fill: bool = True) -> 
     for name in other.model_fields_set:
         if name in FIXED or (name in CONTENT and not newer):
             continue
+        if name == "user" and _knows_more(other, held):
+            update[name] = other.user
+            continue
         if name not in CONTENT and not later and (name in held.model_fields_set or not fill):
             continue
-        if name == "user" and other.user is None:
+        if name == "user" and (other.user is None or _knows_more(held, other)):
             continue
         value = getattr(other, name)
         if name == "data" and isinstance(value, bool) and _says_no_more(value, held, other):
@@ -70,6 +73,12 @@ def merged(held: Message, other: Message, *, later: bool, fill: bool = True) -> 
         if value != getattr(held, name, None):
             update[name] = value
     return held.model_copy(update=update) if update else held
+
+
+def _knows_more(one: Message, other: Message) -> bool:
+    """Tell whether only `one` says the author's role: a row of ours has none until the session is known."""
+    known = one.user is not None and one.user.role is not None
+    return known and other.user is not None and other.user.role is None
 
 
 def _says_no_more(there_is_data: bool, held: Message, other: Message) -> bool:

@@ -18,10 +18,11 @@ from antiphon.client.errors import AntiphonError, UnderWay
 from antiphon.client.kept.account_file import AccountFile, FileUnusable
 from antiphon.client.kept.storage import Storage
 from antiphon.client.outbox import file as outbox_file
-from antiphon.client.outbox.books import KEPT, REMEMBERED, OutboxBooks
+from antiphon.client.outbox.books import REMEMBERED, OutboxBooks
 from antiphon.client.outbox.delivery import Delivery
 from antiphon.client.outbox.entries import Entry, Unsent
 from antiphon.client.outbox.ledger import Ledger
+from antiphon.client.outbox.meeting import Meeting
 from antiphon.client.outbox.sending import Sending
 from antiphon.client.outbox.views import LookAgain, Views
 from antiphon.client.outbox.worker import Workers
@@ -51,11 +52,13 @@ class Outbox:
         self._views = Views(context)
         self._delivery = Delivery(context, self._newest, self._ledger.begin)
         self._workers = Workers(context, self._ledger, self._delivery, self)
+        self._meeting = Meeting(
+            context, self._books, self._views, self._delivery, self._workers, self._begin_again, self._confirm
+        )
         self._filing = False
         self._unwritten: dict[str, Entry] = {}  # changed by its author or by an event
         self._read: tuple[AccountFile | None, int] = (None, -1)  # which file was read, and its generation
         self._version = 0
-        self._over: str | None = None
 
     def __len__(self) -> int:
         """Count the messages that wait or are being sent; failed ones wait for a person and do not count."""
@@ -169,7 +172,7 @@ class Outbox:
 
     def end(self, reason: str) -> None:
         """Nobody is signed in any more: what waits is kept for this person, or has failed without a file."""
-        self._over = reason
+        self._meeting.over = reason
         with suppress(AntiphonError):  # The client closes, and does it then.
             self._context.background().spawn(self._give_back(reason), "outbox file")
 
@@ -188,7 +191,7 @@ class Outbox:
 
     async def close(self) -> None:
         """Write down what is not in the file yet, and tell whoever still waits how it stands."""
-        reason = self._over or "the client was closed"
+        reason = self._meeting.over or "the client was closed"
         file = self._storage.file
         if file is not None:
             fresh = self._read != (file, file.generation)
@@ -221,7 +224,7 @@ class Outbox:
         self._read = (file, file.generation)
         self._delivery.claimed(reversed(messages))
         for entry in entries:
-            self._merge(entry)
+            self._meeting.merge(entry)
         if not fresh:
             await self._catch_up()
         for channel_id in {entry.channel_id for entry in self._books.entries.values() if entry.waits}:
@@ -241,61 +244,7 @@ class Outbox:
     async def _catch_up(self) -> None:
         self._version, entries = await self._ledger.news(self._version)
         for entry in entries:
-            self._merge(entry)
-
-    def _merge(self, row: Entry) -> None:
-        """Take what the file says of an entry; what is being written there at this moment is newer."""
-        held = self._books.entries.get(row.temp_id)
-        if held is None:
-            self._meet(row)
-        elif row.state == "sent":
-            self._settled_elsewhere(held, row)
-        elif row.state == "discarded":
-            if held.filed:
-                self._books.entries.pop(held.temp_id)
-                held.state = "discarded"
-                self._views.drop(held)
-                self._books.sending(held.temp_id).end("discarded", "the message was discarded")
-        elif held.filed and held.temp_id not in self._workers.under_way:
-            failed_before, text_before = held.state == "failed", held.text
-            held.text, held.state, held.error = row.text, row.state, row.error
-            held.posted, held.after, held.not_before = row.posted, row.after, row.not_before
-            held.position = row.position
-            if held.state == "failed" and not failed_before:
-                self._books.sending(held.temp_id).end("failed", held.error or "")
-            elif failed_before and held.waits:
-                self._begin_again(held)
-            if held.text != text_before:
-                self._views.redraw(held)
-            self._views.update(held)
-            self._workers.wake(held.channel_id)
-        self._books.tell()
-
-    def _meet(self, row: Entry) -> None:
-        """Take an entry that another client has written, or that was there before this one began."""
-        known = self._books.sendings.get(row.temp_id)
-        if row.state == "sent" and row.message is not None:
-            self._delivery.claimed([row.message.id])
-        if not row.open or (known is not None and known.state in {"confirmed", "discarded"}):
-            return
-        self._books.entries[row.temp_id] = row
-        sending = self._books.sending(row.temp_id)
-        self._views.show(row)
-        if row.state == "failed":
-            sending.end("failed", row.error or "")
-        elif self._over is not None:
-            sending.keep(f"{self._over}; {KEPT}")
-        self._workers.wake(row.channel_id)
-
-    def _settled_elsewhere(self, held: Entry, row: Entry) -> None:
-        """Another process has sent it, or the file knew it as sent from before."""
-        if row.message is not None:
-            self._confirm(held, row.message, self._context.arrivals.next(), asked_at=0)
-        else:
-            self._books.entries.pop(held.temp_id, None)
-            self._views.drop(held)
-            self._books.sending(held.temp_id).end("discarded", "the message was sent before")
-        self._views.look_again(held)
+            self._meeting.merge(entry)
 
     # For the workers
 
@@ -306,7 +255,7 @@ class Outbox:
     def claimed(self, entry: Entry) -> Entry:
         """Take an entry as the file gave it, to be sent now, and give the one that is held."""
         if entry.temp_id not in self._books.entries:
-            self._meet(entry)
+            self._meeting.meet(entry)
         return self._books.under_way(entry)
 
     async def nothing_waits(self, channel_id: str) -> bool:
@@ -354,7 +303,7 @@ class Outbox:
                     if entry.state == "discarded":
                         await self._ledger.discard(entry)
                     elif row is not None and row.state in {"sent", "discarded"}:
-                        self._merge(row)  # The same `temp_id` was sent before this client began.
+                        self._meeting.merge(row)  # The same `temp_id` was sent before this client began.
                     else:
                         self._take_in(entry)
         finally:
@@ -366,7 +315,7 @@ class Outbox:
             return
         self._views.show(entry)
         if self._context.over:
-            self._let_go(self._over or "nobody is signed in")
+            self._let_go(self._meeting.over or "nobody is signed in")
         else:
             self._workers.wake(entry.channel_id)
         self._books.tell()
