@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from tests.client.outbox_person import away, known, person, rows, stored
+from tests.client.outbox.outbox_person import away, known, person, rows, stored
 from tests.client.peer import serving, until
 
 from antiphon.client import LinkState

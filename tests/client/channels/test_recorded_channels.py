@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.client.channel_stage import Stage, stage
+from tests.client.channels.channel_stage import Stage, stage
 from tests.client.peer import recorded
 
 from antiphon.client.channels.mentions import mentions, readable

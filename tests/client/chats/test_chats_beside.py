@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.client.chatting import (
+from tests.client.chats.chatting import (
     WORDS,
     document,
     event,

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from anyio.lowlevel import checkpoint
-from tests.client.channel_model import ME, Door, Server
+from tests.client.channels.channel_model import ME, Door, Server
 from tests.client.hands import HandClock
 
 from antiphon.client.attention.windows import Windows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from tests.client.outbox_person import away, known, person, token_of
+from tests.client.outbox.outbox_person import away, known, person, token_of
 from tests.client.peer import serving, until
 
 from antiphon.client.errors import OutboxFull

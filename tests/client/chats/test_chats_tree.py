@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.client.chatting import document, event, heard, message, piece, saving, taking_questions
+from tests.client.chats.chatting import document, event, heard, message, piece, saving, taking_questions
 from tests.client.hands import QUICK
 from tests.client.peer import Peer, ok, serving, until
 

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.client.outbox_person import POST, WATCHFUL, away, known, person, refusing, rows, stored, token_of
+from tests.client.outbox.outbox_person import (
+    POST,
+    WATCHFUL,
+    away,
+    known,
+    person,
+    refusing,
+    rows,
+    stored,
+    token_of,
+)
 from tests.client.peer import no, ok, serving, until
 
 from antiphon import SendFailed

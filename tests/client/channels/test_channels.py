@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.client.channel_model import ME, OTHER
-from tests.client.channel_stage import stage
+from tests.client.channels.channel_model import ME, OTHER
+from tests.client.channels.channel_stage import stage
 
 from antiphon.client.channels.channel_list import ChannelList
 from antiphon.client.errors import NotFound, Refused, Rejected

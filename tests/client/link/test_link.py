@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from tests.client.hands import QUICK, HandClock
-from tests.client.link_states import answering, is_, states
+from tests.client.link.link_states import answering, is_, states
 from tests.client.peer import no, ok, serving, until
 
 from antiphon import Client, Rejected

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from tests.client.hands import QUICK, HandClock
-from tests.client.link_states import client_tasks, is_
+from tests.client.link.link_states import client_tasks, is_
 from tests.client.peer import no, serving, until
 
 from antiphon import Client

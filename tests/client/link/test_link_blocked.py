@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.client.blocking_proxy import Manner, blocking
 from tests.client.hands import QUICK
+from tests.client.link.blocking_proxy import Manner, blocking
 from tests.client.peer import serving, until
 
 from antiphon import Client

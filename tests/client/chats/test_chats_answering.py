@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.client.chatting import (
+from tests.client.chats.chatting import (
     WORDS,
     event,
     heard,

@@ -55,14 +55,14 @@ async def listening(peer: Peer, folder: Path, *looks: str) -> AsyncIterator[List
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.client.notified",
+        "tests.client.attention.notified",
         peer.url,
         "token-me",
         str(folder),
         *looks,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     one = Listening(process)
     try:

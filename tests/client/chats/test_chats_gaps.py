@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
-from tests.client.chat_pieces import begin, completing, event, lose_and_find, piece, row
+from tests.client.chats.chat_pieces import begin, completing, event, lose_and_find, piece, row
 from tests.client.hands import QUICK
 from tests.client.peer import serving, until
 

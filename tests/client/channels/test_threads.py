@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.client.channel_model import OTHER
-from tests.client.channel_stage import Stage, stage
+from tests.client.channels.channel_model import OTHER
+from tests.client.channels.channel_stage import Stage, stage
 
 from antiphon.client.channels import channel as channel_module
 from antiphon.client.channels import thread as thread_module

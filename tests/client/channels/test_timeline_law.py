@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.client.channel_model import DELETED, ME, NO_ROOT, OTHER, PAGE, Door, Request, Server, View
+from tests.client.channels.channel_model import DELETED, ME, NO_ROOT, OTHER, PAGE, Door, Request, Server, View
 from tests.client.hands import HandClock
 
 from antiphon.client.attention.windows import Windows

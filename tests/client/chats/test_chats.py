@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.client.chat_pieces import completing, event, lose_and_find, piece, row
+from tests.client.chats.chat_pieces import completing, event, lose_and_find, piece, row
 from tests.client.hands import QUICK
 from tests.client.peer import no, ok, serving, until
 
