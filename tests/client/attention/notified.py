@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from antiphon import Client
+from antiphon import Client, Delays
 from antiphon.client.attention.attention import Notification
 
 
@@ -23,7 +23,9 @@ def say(**what: object) -> None:
 
 async def main(url: str, token: str, folder: str, *looks: str) -> None:
     """Live until told to end."""
-    async with Client(url, token=token, data_dir=Path(folder)) as client:
+    # A busy machine may stop the process looked at last for longer than the second it has otherwise.
+    delays = Delays(attention=6)
+    async with Client(url, token=token, data_dir=Path(folder), delays=delays) as client:
         window = client.open_window()
         client.on(Notification, lambda one: say(id=one.id, sound=one.sound, window=one.window is window))
         await client.live()
