@@ -165,7 +165,7 @@ class Logins:
                     file.flush()
                     os.fsync(file.fileno())
                 Path(name).replace(self.path)
-            except BaseException:
+            except BaseException:  # whatever it was: nothing half is left, and the cause goes on
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:

@@ -280,7 +280,7 @@ class Bot:
             return
         try:
             await _settle(self._on_error(error, given))
-        except Exception:  # as above
+        except Exception:  # foreign code too: its fault is logged, the bot goes on
             log.exception("the handler of errors raised one itself; the bot goes on")
 
 

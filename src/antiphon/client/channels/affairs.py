@@ -89,7 +89,7 @@ class ChannelAffairs:
         undo = self._list.wish(self.id, {"is_channel_muted": muted}, self._context.arrivals.next())
         try:
             await self._context.rest.channels.mute(self.id, muted)
-        except BaseException:
+        except BaseException:  # also when cancelled: it is not shown as muted, and the cause goes on
             undo()
             raise
 
