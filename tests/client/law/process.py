@@ -30,6 +30,7 @@ async def end_all_tasks() -> None:
     for _ in range(MOST_TURNS):
         left = [task for task in asyncio.all_tasks() if task is not me]
         if not left:
+            await asyncio.sleep(0)  # What is done when a task has ended comes a turn after its end.
             return
         for task in left:
             task.cancel()

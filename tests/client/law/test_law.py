@@ -33,7 +33,7 @@ from .flavour import OPEN_WEBUI_6, OPEN_WEBUI_12, OURS, Flavour
 from .scripts import DURABLE, THEMES, scripts
 from .stage import play
 
-EXAMPLES = int(os.environ.get("ANTIPHON_LAW", "3000"))
+EXAMPLES = int(os.environ.get("ANTIPHON_LAW", "2200"))
 IN_MEMORY = Path("/dev/shm")  # where there is one: what a disk forgets is not played here
 SHARE = {OURS: 0.5, OPEN_WEBUI_12: 0.3, OPEN_WEBUI_6: 0.2}
 
